@@ -1,0 +1,1 @@
+"""Diversity-aware reward adjustment (DRA) for GRPO training of language models."""

@@ -1,0 +1,50 @@
+"""A dict of the things one can choose by name, which knows its near misses and other packages' entry points."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(dict[str, T], Generic[T]):
+    """A readable dict `name -> thing`; a name it lacks is looked for in entry points, then refused with the nearest.
+
+    `registry["dra-signed"]` and `registry["dra_signed"]` are the same entry. `dict` behaviour (iteration, `in`)
+    covers the built-in names only; `names()` adds those of installed packages.
+
+    Args:
+        kind: what the things are called in messages, such as `"method"`.
+        group: the entry-point group other packages register in, such as `"dra_grpo.methods"`.
+        entries: the built-in things.
+    """
+
+    def __init__(self, kind: str, group: str, entries: dict[str, T]):
+        super().__init__(entries)
+        self.kind = kind
+        self.group = group
+
+    def __missing__(self, name: str) -> T:
+        for spelling in (name.replace("_", "-"), name.replace("-", "_")):
+            if spelling in self:
+                return self[spelling]
+        for point in entry_points(group=self.group):
+            if point.name.replace("-", "_") == name.replace("-", "_"):
+                return point.load()
+        known = self.names()
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        raise UnknownName(f"unknown {self.kind} {name!r}; {hint}")
+
+    def names(self) -> list[str]:
+        """Built-in names in order, then those that installed packages registered in `group`."""
+        return [*self, *sorted(point.name for point in entry_points(group=self.group) if point.name not in self)]
+
+
+class UnknownName(KeyError, ValueError):
+    """A name that no registry entry has; the message carries the nearest one."""
+
+    def __str__(self) -> str:  # KeyError would print the quoted repr
+        return str(self.args[0])
