@@ -17,9 +17,9 @@ def require(module: str, extra: str, purpose: str) -> None:
     """Raise `MissingExtra` unless `module` can be imported.
 
     >>> require("torch", "trl", "anything")
-    >>> require("no_such_module", "trl", "the TRL engine")
+    >>> require("no_such", "trl", "the TRL engine")
     Traceback (most recent call last):
-    dra_grpo.errors.MissingExtra: the TRL engine needs 'no_such_module', which is not installed; pip install 'dra-grpo[trl]'
+    dra_grpo.errors.MissingExtra: the TRL engine needs 'no_such', which is not installed; pip install 'dra-grpo[trl]'
     """
     if find_spec(module) is None:
         raise MissingExtra(f"{purpose} needs {module!r}, which is not installed; pip install 'dra-grpo[{extra}]'")

@@ -40,7 +40,10 @@ class Registry(dict[str, T], Generic[T]):
 
     def names(self) -> list[str]:
         """Built-in names in order, then those that installed packages registered in `group`."""
-        return [*self, *sorted(point.name for point in entry_points(group=self.group) if point.name not in self)]
+        return [
+            *self,
+            *sorted(point.name for point in entry_points(group=self.group) if point.name not in self),
+        ]
 
 
 class UnknownName(KeyError, ValueError):

@@ -1,0 +1,75 @@
+"""The reference advantages that every engine is held against."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dra_grpo.core.groups import GroupIndex
+
+
+def grpo_advantages(
+    rewards: Tensor,
+    groups: Tensor | None = None,
+    scale: Literal["group", "batch", "none"] = "group",
+    eps: float = 1e-4,
+) -> Tensor:
+    """A_i = (R_i − mean_group R) / (σ + eps), σ with Bessel's correction.
+
+    Args:
+        rewards: (B, G), or (N,) with `groups`, or (N,) as one group. NaN marks a row that could not be scored.
+        groups: (N,) group ids, any integers in any order; None for a 2-D `rewards` or a single group.
+        scale: σ over the "group" (GRPO), over the whole "batch", or "none" (Dr.GRPO: the centred reward, undivided).
+        eps: added to σ; TRL's value is 1e-4.
+
+    Returns:
+        Shaped like `rewards`, at least float32. Unscorable rows are left out of mean and σ and get 0, and so does the
+        only scored row of a group.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown `scale`.
+
+    Example:
+        >>> grpo_advantages(torch.tensor([[1., 0., 0., 1.], [1., 1., 1., 1.]]))
+        tensor([[ 0.8659, -0.8659, -0.8659,  0.8659],
+                [ 0.0000,  0.0000,  0.0000,  0.0000]])
+
+    Source: GRPO, arXiv 2402.03300, eq. 3 and 4.1.2; Dr.GRPO, arXiv 2503.20783, eq. 3; TRL's `GRPOTrainer`.
+    """
+    if scale not in ("group", "batch", "none"):
+        raise ValueError(f"unknown scale {scale!r}; expected 'group', 'batch' or 'none'")
+    flat, index = flatten_groups(rewards, groups)
+    flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
+    scored = ~flat.isnan()
+    centred = torch.where(scored, flat - index.mean(flat, scored)[index.group], 0.0)
+    if scale == "none":
+        return centred.reshape(rewards.shape)
+    if scale == "group":
+        count = index.sum(scored.to(flat.dtype))
+        std = (index.sum(centred.square()) / (count - 1).clamp(min=1)).sqrt()[index.group]
+    else:
+        std = flat[scored].std() if scored.sum() > 1 else flat.new_zeros(())
+    return (centred / (std + eps)).reshape(rewards.shape)
+
+
+def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, GroupIndex]:
+    """Rewards as N flat rows with their group index: (B, G) row by row, (N,) as one group or by `groups`.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if rewards.dim() == 2 and groups is None:
+        ids = torch.arange(rewards.shape[0], device=rewards.device).repeat_interleave(rewards.shape[1])
+    elif rewards.dim() == 1 and groups is None:
+        ids = torch.zeros(len(rewards), dtype=torch.long, device=rewards.device)
+    elif rewards.dim() == 1 and groups is not None and groups.shape == rewards.shape:
+        ids = groups.to(rewards.device)
+    else:
+        found = "no groups" if groups is None else f"groups of shape {tuple(groups.shape)}"
+        raise ValueError(
+            f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
+            f"got rewards of shape {tuple(rewards.shape)} and {found}"
+        )
+    return rewards.reshape(-1), GroupIndex.from_ids(ids)

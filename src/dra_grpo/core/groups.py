@@ -1,0 +1,77 @@
+"""Flat rows with group ids, in any order and ragged, to padded (B, G) and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class GroupIndex:
+    """Where each of N rows stands in B groups of at most G rows.
+
+    Attributes:
+        group: int64 (N,), the row's group, 0 … B-1, numbered by increasing group id.
+        position: int64 (N,), the row's place in its group, in row order.
+        size: int64 (B,), rows of each group.
+
+    Example:
+        >>> index = GroupIndex.from_ids(torch.tensor([7, 2, 7, 7]))
+        >>> index.pad(torch.tensor([1., 2., 3., 4.]))
+        tensor([[2., 0., 0.],
+                [1., 3., 4.]])
+        >>> index.sum(torch.tensor([1., 2., 3., 4.]))
+        tensor([2., 8.])
+    """
+
+    group: Tensor
+    position: Tensor
+    size: Tensor
+
+    @classmethod
+    def from_ids(cls, groups: Tensor) -> GroupIndex:
+        """Index N integer group ids, any integers in any order.
+
+        Raises:
+            ValueError: `groups` is not a 1-D integer tensor.
+        """
+        if groups.dim() != 1 or groups.is_floating_point() or groups.is_complex():
+            raise ValueError(
+                f"groups must be one integer a row, shape (N,); got {groups.dtype} of shape {tuple(groups.shape)}"
+            )
+        _, group, size = torch.unique(groups, return_inverse=True, return_counts=True)
+        order = torch.argsort(group, stable=True)
+        start = torch.cumsum(size, 0) - size
+        position = torch.empty_like(group)
+        position[order] = torch.arange(len(group), device=group.device) - start[group[order]]
+        return cls(group, position, size)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(B, G), G being the size of the largest group."""
+        return len(self.size), int(self.size.max()) if len(self.size) else 0
+
+    @property
+    def mask(self) -> Tensor:
+        """bool (B, G), True where a padded place holds a row."""
+        return torch.arange(self.shape[1], device=self.size.device) < self.size[:, None]
+
+    def pad(self, rows: Tensor, fill: float = 0.0) -> Tensor:
+        """(N, ...) -> (B, G, ...), the places without a row set to `fill`."""
+        padded = rows.new_full((*self.shape, *rows.shape[1:]), fill)
+        return padded.index_put((self.group, self.position), rows)
+
+    def unpad(self, padded: Tensor) -> Tensor:
+        """(B, G, ...) -> (N, ...), the inverse of `pad`."""
+        return padded[self.group, self.position]
+
+    def sum(self, rows: Tensor) -> Tensor:
+        """(N, ...) -> (B, ...), each group's sum, without padding."""
+        total = rows.new_zeros((len(self.size), *rows.shape[1:]))
+        return total.index_add(0, self.group, rows)
+
+    def mean(self, rows: Tensor, where: Tensor) -> Tensor:
+        """(N,) -> (B,), each group's mean over the rows of the bool mask `where` (N,); NaN where it has none."""
+        return self.sum(torch.where(where, rows, 0.0)) / self.sum(where.to(rows.dtype))

@@ -1,0 +1,85 @@
+"""How much each completion repeats its group: kernel and SMI put together over flat, ragged rollouts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dra_grpo.core.adjustment import Rollouts
+from dra_grpo.core.similarity import KERNELS
+from dra_grpo.core.smi import SMI, graph_cut_of_rows, logdet
+
+LINEAR_KERNELS = ("cosine", "cosine_shifted")
+"""Kernels whose graph cut is an inner product with the group's sum: O(N·D), no pairwise matrix."""
+
+
+def redundancy(
+    rollouts: Rollouts,
+    *,
+    smi: str = "graph_cut",
+    kernel: str = "cosine",
+    jitter: float = 1e-3,
+    clamp: bool = True,
+    correct_only: bool = False,
+) -> Tensor:
+    """SMI of each row with the scored rows of its group.
+
+    Args:
+        rollouts: with embeddings (N, D).
+        smi: "graph_cut", "logdet" or "facility_location".
+        kernel: "cosine", "cosine_clamped", "cosine_shifted", "prompt_centred" or "rbf". Centring forces 1 + Σcos
+            towards 0, so `prompt_centred` clamps each pair, except under "logdet", which needs the unclamped matrix.
+        jitter: see `logdet`.
+        clamp: SMI ← max(0, SMI).
+        correct_only: only correct rows count as company.
+
+    Returns:
+        (N,); 0 for unscorable rows, which take no part.
+
+    Raises:
+        ValueError: an unknown name, or `logdet` on a kernel that is not positive semi-definite.
+    """
+    _check_choice("smi", smi, SMI)
+    _check_choice("kernel", kernel, KERNELS)
+    if smi == "logdet" and kernel == "cosine_clamped":
+        raise ValueError(
+            "smi='logdet' needs a positive semi-definite kernel and 'cosine_clamped' is not one; "
+            "use kernel='cosine', 'cosine_shifted', 'prompt_centred' or 'rbf'"
+        )
+    assert rollouts.embeddings is not None
+    index, scored = rollouts.index, rollouts.scored
+    company = rollouts.is_correct if correct_only else scored
+    rows = torch.where(scored[:, None], rollouts.embeddings, 0.0)
+    if smi == "graph_cut" and kernel in LINEAR_KERNELS:
+        value = graph_cut_of_rows(rows, index.group, len(index.size), company)
+        if kernel == "cosine_shifted":
+            others = index.sum(company.to(value.dtype))[index.group] - company.to(value.dtype)
+            value = (value + others) / 2
+    else:
+        value = index.unpad(
+            _pairwise(index.pad(rows), index.pad(scored, False), index.pad(company, False), smi, kernel, jitter)
+        )
+    value = torch.where(scored, value, 0.0).to(rollouts.precise_rewards.dtype)
+    return value.clamp(min=0) if clamp else value
+
+
+def group_similarity(rollouts: Rollouts, kernel: str = "cosine") -> Tensor:
+    """(B, G, G) similarities of the padded groups; rows without a score are similar to nothing but themselves."""
+    _check_choice("kernel", kernel, KERNELS)
+    assert rollouts.embeddings is not None
+    rows = torch.where(rollouts.scored[:, None], rollouts.embeddings, 0.0)
+    return KERNELS[kernel](rollouts.index.pad(rows), rollouts.index.pad(rollouts.scored, False))
+
+
+def _pairwise(rows: Tensor, scored: Tensor, company: Tensor, smi: str, kernel: str, jitter: float) -> Tensor:
+    similarity = KERNELS[kernel](rows, scored)
+    if smi == "logdet":
+        return logdet(similarity, jitter, company)
+    if kernel == "prompt_centred":
+        similarity = similarity.clamp(min=0)
+    return SMI[smi](similarity, company)
+
+
+def _check_choice(option: str, value: str, known: dict) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {option} {value!r}; expected one of {', '.join(map(repr, known))}")

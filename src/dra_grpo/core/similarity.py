@@ -1,0 +1,112 @@
+"""Similarity kernels: embeddings (..., G, D) to similarity (..., G, G)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def unit_rows(embeddings: Tensor) -> Tensor:
+    """u_i = x_i / ‖x_i‖, and 0 for a zero vector.
+
+    Args:
+        embeddings: (..., D), any float dtype; computed in at least float32.
+
+    Returns:
+        (..., D) rows of norm 1 or 0; its gradient at a zero vector is 0, not NaN.
+    """
+    x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    # Dividing by the largest entry first keeps float32's range: squares of 1e-30 or 1e30 would leave it.
+    largest = x.detach().abs().amax(-1, keepdim=True) if x.shape[-1] else x.new_zeros((*x.shape[:-1], 1))
+    zero = largest == 0
+    x = x / torch.where(zero, 1.0, largest)
+    square = x.square().sum(-1, keepdim=True)
+    return torch.where(zero, 0.0, x / torch.where(zero, 1.0, square).sqrt())
+
+
+def set_diagonal(similarity: Tensor, value: float = 1.0) -> Tensor:
+    """(..., G, G) with every S_ii = value."""
+    eye = torch.eye(similarity.shape[-1], dtype=torch.bool, device=similarity.device)
+    return similarity.masked_fill(eye, value)
+
+
+def cosine_similarity(embeddings: Tensor) -> Tensor:
+    """S_ij = x_i·x_j / (‖x_i‖‖x_j‖), unclamped, S_ii = 1; a zero vector is similar to nothing but itself.
+
+    Args:
+        embeddings: (..., G, D).
+
+    Returns:
+        (..., G, G), at least float32.
+
+    Example:
+        >>> cosine_similarity(torch.tensor([[1., 0.], [1., 1.], [0., 0.]]))
+        tensor([[1.0000, 0.7071, 0.0000],
+                [0.7071, 1.0000, 0.0000],
+                [0.0000, 0.0000, 1.0000]])
+    """
+    u = unit_rows(embeddings)
+    return set_diagonal(u @ u.mT)
+
+
+def cosine_clamped(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+    """max(0, cos_ij): opposite is no more different than orthogonal. Not positive semi-definite."""
+    return cosine_similarity(embeddings).clamp(min=0)
+
+
+def cosine_shifted(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+    """(1 + cos_ij) / 2: in [0, 1], positive semi-definite, and still linear in the rows."""
+    return set_diagonal((1 + cosine_similarity(embeddings)) / 2)
+
+
+def prompt_centred(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+    """cos(x_i − x̄, x_j − x̄), x̄ the group's mean: what the prompt gives all its completions does not count as likeness.
+
+    Rows nearer to the mean than 1e-5 of their norm are zero vectors after centring: what is left there is rounding.
+
+    Args:
+        embeddings: (..., G, D).
+        mask: bool (..., G), the rows that take part in the mean; None for all.
+    """
+    x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    taking_part = torch.ones_like(x[..., :1]) if mask is None else mask[..., None].to(x.dtype)
+    mean = (x * taking_part).sum(-2, keepdim=True) / taking_part.sum(-2, keepdim=True).clamp(min=1)
+    centred = x - mean
+    at_mean = centred.norm(dim=-1, keepdim=True) <= 1e-5 * x.norm(dim=-1, keepdim=True)
+    return cosine_similarity(torch.where(at_mean, 0.0, centred))
+
+
+def rbf(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+    """exp(−d²_ij / 2σ²), σ the median distance between two of the group's rows (the median heuristic).
+
+    Where the median is 0 (most rows are copies) the limit is taken: 1 for copies, 0 otherwise.
+
+    Args:
+        embeddings: (..., G, D).
+        mask: bool (..., G), the rows whose distances count for the median; None for all.
+    """
+    x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    # Not through x·x: copies must come out at distance 0 exactly.
+    square = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
+    G = x.shape[-2]
+    pair = torch.ones(G, G, dtype=torch.bool, device=x.device).triu(1).expand_as(square)
+    if mask is not None:
+        pair = pair & mask[..., :, None] & mask[..., None, :]
+    distance = torch.where(pair, square.detach(), torch.nan).flatten(-2)
+    variance = distance.nanmedian(-1).values.nan_to_num(0.0)[..., None, None]
+    kernel = torch.exp(-square / (2 * torch.where(variance > 0, variance, 1.0)))
+    return set_diagonal(torch.where(variance > 0, kernel, (square == 0).to(kernel.dtype)))
+
+
+def _cosine(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
+    return cosine_similarity(embeddings)
+
+
+KERNELS = {
+    "cosine": _cosine,
+    "cosine_clamped": cosine_clamped,
+    "cosine_shifted": cosine_shifted,
+    "prompt_centred": prompt_centred,
+    "rbf": rbf,
+}
+"""name -> (embeddings (..., G, D), mask (..., G) or None) -> similarity (..., G, G)."""
