@@ -1,0 +1,165 @@
+"""Exact figures of a policy on Countdown: nothing is sampled.
+
+A problem's accepted texts are all known, so p(correct | q) = Σ_o p(o | q) over them, at temperature 1 and with the
+end token; every other figure follows from the p(o | q).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from dra_grpo.errors import UsageError
+from dra_grpo.tasks.countdown.identity import Level, solution_key
+from dra_grpo.tasks.countdown.problem import Problem
+from dra_grpo.tasks.countdown.solutions import accepted_texts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, eq=False)
+class Accepted:
+    """A problem, all its accepted texts, and the policy's probability of each: (texts,) float64 on the CPU.
+
+    >>> accepted = Accepted(Problem((2, 3), 6), ("2*3=6", "3*2=6"), torch.tensor([0.5, 0.25]).double())
+    >>> accepted.correct, accepted.solutions()
+    (0.75, {'(2*3)': 0.75})
+    """
+
+    problem: Problem
+    texts: tuple[str, ...]
+    probabilities: Tensor
+
+    @property
+    def correct(self) -> float:
+        """p(correct | q), the sum over all accepted texts."""
+        return min(1.0, self.probabilities.sum().item())
+
+    def solutions(self, level: Level = "commutative") -> dict[str, float]:
+        """Identity key -> p_s, the probability that a sample is that solution."""
+        sums: dict[str, float] = {}
+        for text, probability in zip(self.texts, self.probabilities.tolist(), strict=True):
+            key = solution_key(text, level)
+            sums[key] = min(1.0, sums.get(key, 0.0) + probability)
+        return sums
+
+
+def exact_probabilities(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    batch_size: int = 512,
+) -> list[Accepted]:
+    """The policy's probability of every accepted text of every problem, by teacher forcing at temperature 1.
+
+    p(o | q) = Π_t softmax(logits_t)[o_t] over the tokens of o and the end token; the softmax in float32 at least.
+    Rows are sorted by length, so a batch has next to no padding; the answer does not depend on `batch_size`.
+
+    Args:
+        model: a causal language model on any device, in any float dtype; its mode (train or eval) is restored.
+        tokenizer: one that gives each character of prompts and solutions one id, or else a text would have
+            several token sequences and the sum would not be exact.
+        problems: N problems.
+        batch_size: texts in a forward pass.
+
+    Returns:
+        N `Accepted`, in the order of `problems`.
+
+    Raises:
+        UsageError: the tokenizer has no end token, or does not give one id a character.
+    """
+    if tokenizer.eos_token_id is None:
+        raise UsageError("the tokenizer has no end token; exact probabilities need one that ends a solution")
+    texts = [accepted_texts(problem) for problem in problems]
+    prompts = [_ids(tokenizer, problem.prompt) for problem in problems]
+    rows = [
+        (prompt, [*_ids(tokenizer, text), tokenizer.eos_token_id])
+        for prompt, accepted in zip(prompts, texts, strict=True)
+        for text in accepted
+    ]
+    order = sorted(range(len(rows)), key=lambda row: len(rows[row][0]) + len(rows[row][1]))
+    logprobs = torch.empty(len(rows), dtype=torch.float64)
+    training = model.training
+    model.eval()
+    try:
+        for start in range(0, len(order), batch_size):
+            batch = order[start : start + batch_size]
+            logprobs[batch] = _logprobs(model, [rows[row] for row in batch])
+    finally:
+        model.train(training)
+    probabilities = logprobs.exp().split([len(accepted) for accepted in texts])
+    return [Accepted(*fields) for fields in zip(problems, texts, probabilities, strict=True)]
+
+
+def exact_figures(accepted: Sequence[Accepted], samples: int = 16, level: Level = "commutative") -> dict[str, Tensor]:
+    """Per-problem figures of `samples` independent samples at temperature 1; their means are the policy's figures.
+
+    pass@k = 1 - (1 - p)^k; distinct = Σ_s 1 - (1 - p_s)^k, the expected number of distinct correct solutions among
+    the k samples; coverage = distinct / number of solutions the problem has.
+
+    Args:
+        accepted: N problems with their probabilities, from `exact_probabilities`.
+        samples: k, 1 or more.
+        level: when two texts are the same solution, as in `solution_key`.
+
+    Returns:
+        `pass@1`, `pass@k`, `distinct` and `coverage`, each (N,) float64.
+
+    Raises:
+        UsageError: `samples` is below 1, or a problem has no solution.
+
+    >>> accepted = Accepted(Problem((2, 3), 6), ("2*3=6", "3*2=6"), torch.tensor([0.25, 0.25]).double())
+    >>> {name: values.item() for name, values in exact_figures([accepted], samples=2).items()}
+    {'pass@1': 0.5, 'pass@2': 0.75, 'distinct': 0.75, 'coverage': 0.75}
+    """
+    if samples < 1:
+        raise UsageError(f"samples is {samples}, expected 1 or more")
+    unsolvable = [one.problem.prompt for one in accepted if not one.texts]
+    if unsolvable:
+        raise UsageError(f"{unsolvable[0]!r} has no solution, so no coverage; leave such problems out")
+    solutions = [torch.tensor(list(one.solutions(level).values()), dtype=torch.float64) for one in accepted]
+    correct = torch.tensor([one.correct for one in accepted], dtype=torch.float64)
+    counts = torch.tensor([len(one) for one in solutions], dtype=torch.float64)
+    distinct = torch.tensor([_drawn(one, samples).sum().item() for one in solutions], dtype=torch.float64)
+    return {
+        "pass@1": correct,
+        f"pass@{samples}": _drawn(correct, samples),
+        "distinct": distinct,
+        "coverage": distinct / counts,
+    }
+
+
+def _drawn(probability: Tensor, samples: int) -> Tensor:
+    """1 - (1 - p)^k without the cancellation at small p."""
+    return -torch.expm1(samples * torch.log1p(-probability))
+
+
+def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    ids = tokenizer(text, add_special_tokens=False).input_ids
+    if len(ids) != len(text):
+        raise UsageError(
+            f"the tokenizer gives {text!r} {len(ids)} ids for {len(text)} characters; exact probabilities need "
+            "a character tokenizer, others can be sampled only"
+        )
+    return ids
+
+
+@torch.no_grad()
+def _logprobs(model: PreTrainedModel, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
+    """log p(completion | prompt) of each row, (rows,) float64 on the CPU."""
+    ids = pad_sequence([torch.tensor(prompt + completion) for prompt, completion in rows], batch_first=True)
+    prompt_ends = torch.tensor([[len(prompt)] for prompt, _ in rows])
+    ends = torch.tensor([[len(prompt) + len(completion)] for prompt, completion in rows])
+    positions = torch.arange(ids.shape[1])
+    ids, mask = ids.to(model.device), (positions < ends).to(model.device)
+    scored = ((positions >= prompt_ends) & (positions < ends))[:, 1:].to(model.device)
+    logits = model(input_ids=ids, attention_mask=mask.long()).logits[:, :-1][scored]
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    logprobs = logits.log_softmax(-1).gather(-1, ids[:, 1:][scored].unsqueeze(-1)).squeeze(-1)
+    return torch.stack([row.double().sum() for row in logprobs.cpu().split(scored.sum(-1).tolist())])

@@ -1,0 +1,86 @@
+"""Rewards for Countdown, in TRL's signature: completions and dataset columns in, one float each out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dra_grpo.errors import UsageError
+from dra_grpo.tasks.countdown.grammar import Verdict, verify
+from dra_grpo.tasks.countdown.problem import Problem
+
+Completion = str | list[dict[str, Any]]
+
+
+def countdown_reward(
+    completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int], **columns: Any
+) -> list[float]:
+    """1.0 for a completion that the verifier accepts, 0.0 for any other.
+
+    Args:
+        completions: N texts, or N chats of which the last message counts.
+        numbers: N lists of given numbers.
+        target: N targets.
+        columns: what else the trainer passes; unused.
+
+    Returns:
+        N floats, each 0.0 or 1.0.
+
+    Raises:
+        UsageError: the columns differ in length, or a row is no problem.
+
+    >>> countdown_reward(["3+5=8,8*2=16", "3+5=8"], numbers=[[3, 5, 2]] * 2, target=[16, 16])
+    [1.0, 0.0]
+    """
+    return [float(verdict.correct) for verdict, _ in _verdicts(completions, numbers, target)]
+
+
+def step_validity(
+    completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int], **columns: Any
+) -> list[float]:
+    """The share of a completion's steps that are valid: operands at hand, arithmetic right.
+
+    Reward = valid steps / max(steps, n - 1) for n numbers. It lies in [0, 1]; it is 1 exactly where the n - 1 steps
+    are all valid, whether or not they reach the target; leaving steps out or adding any lowers it.
+
+    Args:
+        completions: N texts, or N chats of which the last message counts.
+        numbers: N lists of given numbers.
+        target: N targets.
+        columns: what else the trainer passes; unused.
+
+    Returns:
+        N floats in [0, 1].
+
+    Raises:
+        UsageError: the columns differ in length, or a row is no problem.
+
+    >>> step_validity(["3+5=8,8*2=15", "3+5=8", "junk"], numbers=[[3, 5, 2]] * 3, target=[16] * 3)
+    [0.5, 0.5, 0.0]
+    """
+    return [
+        verdict.valid_steps / max(verdict.steps, len(problem.numbers) - 1)
+        for verdict, problem in _verdicts(completions, numbers, target)
+    ]
+
+
+def _verdicts(
+    completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int]
+) -> list[tuple[Verdict, Problem]]:
+    if not len(completions) == len(numbers) == len(target):
+        raise UsageError(
+            f"{len(completions)} completions came with {len(numbers)} numbers and {len(target)} targets; "
+            "each completion needs its own row of both columns"
+        )
+    problems = [Problem(tuple(row), goal) for row, goal in zip(numbers, target, strict=True)]
+    return [
+        (verify(_text(completion), problem), problem)
+        for completion, problem in zip(completions, problems, strict=True)
+    ]
+
+
+def _text(completion: Completion) -> str:
+    """The completion as a string; a chat whose last message has no text counts as empty."""
+    if isinstance(completion, str):
+        return completion
+    return (completion[-1]["content"] or "") if completion else ""

@@ -1,0 +1,93 @@
+"""Seeded Countdown problems in three splits that share no multiset of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from itertools import combinations_with_replacement, islice
+from typing import Literal, get_args
+
+from dra_grpo.errors import UsageError
+from dra_grpo.tasks.countdown.identity import solution_key
+from dra_grpo.tasks.countdown.problem import Problem
+from dra_grpo.tasks.countdown.solutions import derivations
+
+Split = Literal["train", "validation", "test"]
+LARGEST_NUMBER = 20
+LARGEST_TARGET = 100
+SIZES = (3, 4)
+
+
+def problems(split: Split, count: int | None = None, size: int = 3, seed: int = 0) -> list[Problem]:
+    """`count` distinct problems of a split, each with two distinct solutions or more, in an order drawn by `seed`.
+
+    Numbers are 1 to 20 in rising order, equal ones allowed, and targets 1 to 100. A multiset of numbers belongs to
+    one split by a hash of its own, whatever the seed. Every multiset is used once before one is used again,
+    with another target, and a smaller `count` gives the head of the same list.
+
+    Args:
+        split: `"train"` (8 multisets in 10), `"validation"` or `"test"` (1 in 10 each).
+        count: how many; None means all there are, which for 4 numbers takes minutes.
+        size: numbers in a problem, 3 or 4.
+        seed: draws the order of the multisets and of each one's targets; the same on every machine.
+
+    Raises:
+        UsageError: an unknown split or size, or more problems than the split has.
+
+    >>> [problem.prompt for problem in problems("test", 2)]
+    ['2,12,18>4:', '11,12,20>21:']
+    """
+    if split not in get_args(Split):
+        raise UsageError(f"split is {split!r}, expected one of {', '.join(get_args(Split))}")
+    if size not in SIZES:
+        raise UsageError(f"size is {size!r}, expected 3 or 4 numbers in a problem")
+    if count is not None and count < 0:
+        raise UsageError(f"count is {count}, expected 0 or more problems")
+    drawn = list(islice(_rounds(split, size, seed), count))
+    if count is not None and len(drawn) < count:
+        raise UsageError(f"the {split} split has {len(drawn)} problems of {size} numbers, got count={count}")
+    return drawn
+
+
+def split_of(numbers: tuple[int, ...]) -> Split:
+    """The split that a multiset of numbers belongs to, in whatever order.
+
+    >>> split_of((3, 5, 7)) == split_of((7, 3, 5))
+    True
+    """
+    bucket = _digest(",".join(map(str, sorted(numbers)))) % 10
+    return "validation" if bucket == 8 else "test" if bucket == 9 else "train"
+
+
+def _rounds(split: Split, size: int, seed: int) -> Iterator[Problem]:
+    """Round after round over the multisets of a split, each time with their next target."""
+    multisets = [
+        numbers
+        for numbers in combinations_with_replacement(range(1, LARGEST_NUMBER + 1), size)
+        if split_of(numbers) == split
+    ]
+    multisets.sort(key=lambda numbers: _digest(f"{seed}:{numbers}"))
+    targets = {numbers: _targets(numbers, seed) for numbers in multisets}
+    while multisets:
+        remaining = []
+        for numbers in multisets:
+            target = next(targets[numbers], None)
+            if target is not None:
+                yield Problem(numbers, target)
+                remaining.append(numbers)
+        multisets = remaining
+
+
+def _targets(numbers: tuple[int, ...], seed: int) -> Iterator[int]:
+    """The targets that `numbers` reach in two distinct ways or more, in an order drawn by `seed`."""
+    texts: dict[int, list[str]] = {}
+    for text, result in derivations(numbers):
+        if result <= LARGEST_TARGET:
+            texts.setdefault(result, []).append(text)
+    for target in sorted(texts, key=lambda target: _digest(f"{seed}:{numbers}:{target}")):
+        if len({solution_key(text) for text in texts[target]}) > 1:
+            yield target
+
+
+def _digest(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big")

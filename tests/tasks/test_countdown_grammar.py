@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import re
+import time
+from fractions import Fraction
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dra_grpo.tasks.countdown import Problem, Verdict, accepted_texts, verify
+
+PROBLEM = Problem((3, 5, 2), 16)
+SOLUTION = "3+5=8,8*2=16"
+
+
+def plain_check(text: str, problem: Problem) -> bool:
+    """The grammar written a second time: string comparison and fractions instead of integer parsing."""
+    pool = [str(number) for number in problem.numbers]
+    parts = text.split(",")
+    for part in parts:
+        found = re.match(r"\A([^-+*/=]*)([-+*/])([^-+*/=]*)=([^-+*/=]*)\Z", part, re.DOTALL)
+        if not found:
+            return False
+        left, op, right, stated = found.groups()
+        for operand in (left, right):
+            if operand not in pool:
+                return False
+            pool.remove(operand)
+        a, b = Fraction(left), Fraction(right)
+        value = {"+": a + b, "-": a - b, "*": a * b, "/": a / b}[op]
+        if value.denominator != 1 or value < 1 or stated != str(value.numerator):
+            return False
+        pool.append(stated)
+    return pool == [str(problem.target)] and len(parts) == len(problem.numbers) - 1
+
+
+@pytest.mark.parametrize(
+    "text", [SOLUTION, "5+3=8,2*8=16", "3*2=6,6+5=11", "5*2=10,10-3=7", "5-3=2,2/2=1", "5-3=2,2*2=4"]
+)
+def test_accepts(text):
+    problem = Problem(PROBLEM.numbers, int(text.rsplit("=", 1)[1]))
+    assert verify(text, problem) == Verdict(True, 2, 2, None)
+
+
+@pytest.mark.parametrize(
+    "text, steps, valid, error",
+    [
+        ("", 0, 0, "3 numbers take 2 steps, found 0."),
+        ("3+5=8", 1, 1, "3 numbers take 2 steps, found 1."),
+        ("3+5=8,8*2=16,16+0=16", 3, 2, "3 numbers take 2 steps, found 3."),
+        ("3+5=8,8*2=16,", 3, 2, "3 numbers take 2 steps, found 3."),
+        ("3+5=9,9*2=18", 2, 1, "step 1: 3+5 is 8, not 9."),
+        ("3+5=8,8+2=10", 2, 2, "the last result is 10, not the target 16."),
+        ("3+5=8,8*2=15", 2, 1, "step 2: 8*2 is 16, not 15."),
+        ("3-5=2,2*2=4", 2, 1, "step 1: 3-5 is not a positive integer."),
+        ("5/3=1,1+2=3", 2, 1, "step 1: 5/3 is not a positive integer."),
+        ("3+3=6,6+5=11", 2, 0, "step 1: 3 is not at hand twice."),
+        ("4+5=9,9+2=11", 2, 0, "step 1: 4 is not at hand."),
+        ("3+5=8,3*2=6", 2, 1, "step 2: 3 is not at hand."),
+        ("3+5=8, 8*2=16", 2, 1, "step 2: ' 8*2=16' is not of the form 'a+b=c' in positive integers."),
+        ("3+5=8,8*2=016", 2, 1, "step 2: '8*2=016' is not of the form 'a+b=c' in positive integers."),
+        ("3+5=8,8*2=+16", 2, 1, "step 2: '8*2=+16' is not of the form 'a+b=c' in positive integers."),
+        ("3+5=8,8*2=16\n", 2, 1, "step 2: '8*2=16\\n' is not of the form 'a+b=c' in positive integers."),
+        ("3+5=8,8*2=16\0", 2, 1, "step 2: '8*2=16\\x00' is not of the form 'a+b=c' in positive integers."),
+        ("3+5=8,8*2=16.", 2, 1, "step 2: '8*2=16.' is not of the form 'a+b=c' in positive integers."),
+        ("3+5=8;8*2=16", 1, 0, "step 1: '3+5=8;8*2=16' is not of the form 'a+b=c' in positive integers."),
+        ("junk,3+5=8,8*2=16", 3, 1, "step 1: 'junk' is not of the form 'a+b=c' in positive integers."),
+    ],
+)
+def test_refuses_with_the_first_error(text, steps, valid, error):
+    assert verify(text, PROBLEM) == Verdict(False, steps, valid, error)
+
+
+def test_a_result_equal_to_a_given_number_leaves_both_at_hand():
+    assert verify("3+5=8,8*8=64,64/2=32", Problem((3, 5, 8, 2), 32)).correct
+    assert not verify("3+5=8,8*8=64", Problem((3, 5, 2), 64)).correct
+
+
+@pytest.mark.parametrize("digit", ["²", "٢", "２", "߂", "𝟐", "Ⅱ", "½", "二"])
+def test_digits_of_other_scripts_are_no_digits(digit):
+    assert not verify(SOLUTION.replace("2", digit), PROBLEM).correct
+    assert not verify(SOLUTION.replace("*2", f"*2{digit}"), PROBLEM).correct
+
+
+@pytest.mark.parametrize("sign", ["−", "＋", "×", "÷", "·", "＝", "，", "+", " + "])
+def test_signs_of_other_scripts_are_no_signs(sign):
+    for ours in "*=,":
+        assert not verify(SOLUTION.replace(ours, sign), PROBLEM).correct
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "9" * 10**6,
+        "3+5=" + "8" * 10**6,
+        "9" * 5000 + "+" + "9" * 5000 + "=" + "9" * 5000 + "," + SOLUTION,
+        "3+5=8," * 170_000,
+        "," * 10**6,
+        "3+5=8\0" * 150_000,
+        "\ud800" * 10**6,
+        "(" * 10**6,
+        "1+1=2,2+1=3," * 80_000,
+    ],
+    ids=["digits", "result", "huge operands", "repeats", "commas", "nul", "surrogates", "brackets", "sums"],
+)
+def test_hostile_text_is_refused_quickly_in_a_short_sentence(text):
+    started = time.perf_counter()
+    verdict = verify(text, PROBLEM)
+    assert time.perf_counter() - started < 2  # a quadratic pass over 1 MB would take minutes
+    assert not verdict.correct
+    assert verdict.valid_steps <= 2
+    assert len(verdict.error) < 300
+    assert verdict.error.isprintable()
+
+
+def test_every_string_up_to_six_characters_for_two_numbers():
+    problem = Problem((2, 1), 2)
+    accepted = {
+        text
+        for length in range(7)
+        for text in map("".join, product("12+*/=,", repeat=length))
+        if verify(text, problem).correct
+    }
+    assert accepted == {"2*1=2", "1*2=2", "2/1=2"} == set(accepted_texts(problem))
+
+
+EDITS = "0123456789+-*/=,>: \n²"
+
+
+@pytest.mark.parametrize(
+    "problem", [PROBLEM, Problem((2, 2, 4), 8), Problem((1, 3, 4), 12), Problem((2, 3, 5, 5), 10)]
+)
+def test_one_character_edits_are_accepted_only_where_the_enumerator_has_them(problem):
+    texts = accepted_texts(problem)
+    for text in texts[:40]:
+        for at in range(len(text) + 1):
+            edits = {text[:at] + text[at + 1 :], *(text[:at] + new + text[at:] for new in EDITS)}
+            edits |= {text[:at] + new + text[at + 1 :] for new in EDITS}
+            for edit in edits:
+                assert verify(edit, problem).correct == (edit in texts) == plain_check(edit, problem), edit
+
+
+numbers_at_hand = st.sampled_from([1, 2, 3, 4, 5, 6, 8, 10, 12])
+steps = st.builds(
+    lambda a, op, b, off: f"{a}{op}{b}={ {'+': a + b, '-': a - b, '*': a * b, '/': a // b}[op] + off }",
+    numbers_at_hand,
+    st.sampled_from("+-*/"),
+    numbers_at_hand,
+    st.sampled_from([0, 0, 0, 0, 1]),
+)
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(st.lists(steps, min_size=1, max_size=4).map(",".join), st.lists(numbers_at_hand, min_size=2, max_size=4))
+def test_agrees_with_the_grammar_written_a_second_time(text, numbers):
+    last = text.rsplit("=", 1)[1]
+    problem = Problem(tuple(numbers), max(1, int(last)))
+    verdict = verify(text, problem)
+    assert verdict.correct == plain_check(text, problem)
+    assert verdict.correct == (verdict.error is None)
+    assert 0 <= verdict.valid_steps <= min(verdict.steps, len(numbers) - 1)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text())
+def test_any_text_gets_a_verdict(text):
+    verdict = verify(text, PROBLEM)
+    assert not verdict.correct
+    assert verdict.error.isprintable()

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.tasks.countdown import Problem
+
+
+@pytest.mark.parametrize("numbers, target", [((3, 5, 7), 41), ((1, 1), 2), ((9999,) * 6, 9999**6), ((7, 5, 3, 3), 1)])
+def test_prompt_round_trips(numbers, target):
+    problem = Problem(numbers, target)
+    assert Problem.from_prompt(problem.prompt) == problem
+    assert problem.row == {"prompt": problem.prompt, "numbers": list(numbers), "target": target}
+
+
+def test_list_of_numbers_is_kept_as_a_tuple():
+    assert Problem([3, 5], 8) == Problem((3, 5), 8)
+    assert hash(Problem([3, 5], 8)) == hash(Problem((3, 5), 8))
+
+
+@pytest.mark.parametrize(
+    "numbers, target, message",
+    [
+        ((3,), 3, "a Countdown problem has 2 to 6 numbers, got 1"),
+        ((1,) * 7, 3, "a Countdown problem has 2 to 6 numbers, got 7"),
+        ((0, 3), 3, "Countdown numbers are integers from 1 to 9999, got 0"),
+        ((3, 10_000), 3, "Countdown numbers are integers from 1 to 9999, got 10000"),
+        ((3, 2.0), 3, "Countdown numbers are integers from 1 to 9999, got 2.0"),
+        ((3, True), 3, "Countdown numbers are integers from 1 to 9999, got True"),
+        ((3, "2"), 3, "Countdown numbers are integers from 1 to 9999, got '2'"),
+        ((3, 4), 0, "a Countdown target is an integer from 1 to 10^24 - 1, got 0"),
+        ((3, 4), 10**24, "a Countdown target is an integer from 1 to 10^24 - 1, got 1000000000000000000000000"),
+        ((3, 4), "7", "a Countdown target is an integer from 1 to 10^24 - 1, got '7'"),
+    ],
+)
+def test_bounds(numbers, target, message):
+    with pytest.raises(UsageError) as error:
+        Problem(numbers, target)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "numbers, target",
+    [((3, 4), 10**5000), ((10**5000, 4), 3), ((3, 4), "9" * 10**6)],
+    ids=["target", "number", "text"],
+)
+def test_huge_values_are_refused_in_a_short_line(numbers, target):
+    with pytest.raises(UsageError, match="integer") as error:
+        Problem(numbers, target)
+    assert len(str(error.value)) < 150
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "3,5>8",
+        "3,5:8",
+        "3, 5>8:",
+        "03,5>8:",
+        "3,5>08:",
+        "3>3:",
+        "3,5>8:\n",
+        "٣,5>8:",
+        "3²,5>8:",
+        "-3,5>8:",
+        pytest.param("1" * 10**6, id="long"),
+    ],
+)
+def test_from_prompt_refuses_what_is_no_prompt(prompt):
+    with pytest.raises(UsageError, match="is no Countdown prompt; expected the form '3,5,7>41:'") as error:
+        Problem.from_prompt(prompt)
+    assert len(str(error.value)) < 200
+    assert "\n" not in str(error.value)
