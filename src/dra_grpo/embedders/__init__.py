@@ -1,0 +1,31 @@
+"""Texts to (N, D) unit vectors: one file an embedder, `EMBEDDERS` the names they are chosen by."""
+
+from __future__ import annotations
+
+from dra_grpo.embedders.cache import CachedEmbedder
+from dra_grpo.embedders.minilm import MiniLMEmbedder
+from dra_grpo.embedders.ngram import NgramEmbedder
+from dra_grpo.embedders.protocol import Embedder
+from dra_grpo.embedders.selection import select
+from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
+from dra_grpo.registry import Registry
+
+EMBEDDERS: Registry[type] = Registry(
+    "embedder",
+    "dra_grpo.embedders",
+    {
+        "ngram": NgramEmbedder,
+        "sentence-transformer": SentenceTransformerEmbedder,
+        "minilm": MiniLMEmbedder,
+    },
+)
+
+__all__ = [
+    "EMBEDDERS",
+    "CachedEmbedder",
+    "Embedder",
+    "MiniLMEmbedder",
+    "NgramEmbedder",
+    "SentenceTransformerEmbedder",
+    "select",
+]

