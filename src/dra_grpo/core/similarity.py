@@ -16,12 +16,13 @@ def unit_rows(embeddings: Tensor) -> Tensor:
         (..., D) rows of norm 1 or 0; its gradient at a zero vector is 0, not NaN.
     """
     x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    if not x.shape[-1]:
+        return x
     # Dividing by the largest entry first keeps float32's range: squares of 1e-30 or 1e30 would leave it.
-    largest = x.detach().abs().amax(-1, keepdim=True) if x.shape[-1] else x.new_zeros((*x.shape[:-1], 1))
-    zero = largest == 0
-    x = x / torch.where(zero, 1.0, largest)
-    square = x.square().sum(-1, keepdim=True)
-    return torch.where(zero, 0.0, x / torch.where(zero, 1.0, square).sqrt())
+    largest = x.detach().abs().amax(-1, keepdim=True)
+    x = x / torch.where(largest == 0, torch.inf, largest)
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x / torch.where(largest == 0, torch.inf, norm)
 
 
 def set_diagonal(similarity: Tensor, value: float = 1.0) -> Tensor:
@@ -46,7 +47,8 @@ def cosine_similarity(embeddings: Tensor) -> Tensor:
                 [0.0000, 0.0000, 1.0000]])
     """
     u = unit_rows(embeddings)
-    return set_diagonal(u @ u.mT)
+    with torch.autocast(u.device.type, enabled=False):  # autocast would multiply in 16 bits
+        return set_diagonal(u @ u.mT)
 
 
 def cosine_clamped(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -68,7 +70,7 @@ def prompt_centred(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
         embeddings: (..., G, D).
         mask: bool (..., G), the rows that take part in the mean; None for all.
     """
-    x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    x = _at_unit_scale(embeddings)
     taking_part = torch.ones_like(x[..., :1]) if mask is None else mask[..., None].to(x.dtype)
     mean = (x * taking_part).sum(-2, keepdim=True) / taking_part.sum(-2, keepdim=True).clamp(min=1)
     centred = x - mean
@@ -79,16 +81,19 @@ def prompt_centred(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
 def rbf(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
     """exp(−d²_ij / 2σ²), σ the median distance between two of the group's rows (the median heuristic).
 
-    Where the median is 0 (most rows are copies) the limit is taken: 1 for copies, 0 otherwise.
+    Of an even number of distances the median is the lower of the two in the middle. Where it is 0 (most rows are
+    copies) the limit is taken: 1 for copies, 0 otherwise. Gradients treat σ as a constant.
 
     Args:
         embeddings: (..., G, D).
         mask: bool (..., G), the rows whose distances count for the median; None for all.
     """
-    x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    x = _at_unit_scale(embeddings)
     # Not through x·x: copies must come out at distance 0 exactly.
     square = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
     G = x.shape[-2]
+    if G < 2:
+        return torch.ones_like(square)
     pair = torch.ones(G, G, dtype=torch.bool, device=x.device).triu(1).expand_as(square)
     if mask is not None:
         pair = pair & mask[..., :, None] & mask[..., None, :]
@@ -96,6 +101,16 @@ def rbf(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
     variance = distance.nanmedian(-1).values.nan_to_num(0.0)[..., None, None]
     kernel = torch.exp(-square / (2 * torch.where(variance > 0, variance, 1.0)))
     return set_diagonal(torch.where(variance > 0, kernel, (square == 0).to(kernel.dtype)))
+
+
+def _at_unit_scale(embeddings: Tensor) -> Tensor:
+    """(..., G, D) divided by each group's largest entry, so that squares stay within float32; centred cosines and the
+    RBF kernel do not depend on the scale."""
+    x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
+    if not x.numel():
+        return x
+    largest = x.detach().abs().amax((-2, -1), keepdim=True)
+    return x / torch.where(largest == 0, 1.0, largest)
 
 
 def _cosine(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
