@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core.groups import GroupIndex
+from dra_grpo.errors import UsageError
 
 Stage = Literal["reward", "advantage"]
 
@@ -47,19 +48,19 @@ class Rollouts:
 
     def __post_init__(self) -> None:
         if self.rewards.dim() != 1:
-            raise ValueError(
+            raise UsageError(
                 f"Rollouts takes flat rewards (N,) and one group id a row; got shape {tuple(self.rewards.shape)}"
             )
         for name in ("groups", "correct", "logprobs"):
             value = getattr(self, name)
             if value is not None and value.shape != self.rewards.shape:
-                raise ValueError(
+                raise UsageError(
                     f"{name} must be shaped like rewards, {tuple(self.rewards.shape)}; got {tuple(value.shape)}"
                 )
         for name in ("answers", "texts"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.rewards):
-                raise ValueError(f"{name} must hold one entry a reward, {len(self.rewards)}; got {len(value)}")
+                raise UsageError(f"{name} must hold one entry a reward, {len(self.rewards)}; got {len(value)}")
         if not self.rewards.is_floating_point():
             object.__setattr__(self, "rewards", self.rewards.float())
         if self.embeddings is not None:
@@ -67,17 +68,22 @@ class Rollouts:
 
     def _check_embeddings(self, embeddings: Tensor) -> None:
         if embeddings.dim() != 2 or len(embeddings) != len(self.rewards):
-            raise ValueError(
+            raise UsageError(
                 f"embeddings must be (N, D) with one row a reward; got {tuple(embeddings.shape)} "
                 f"for rewards of shape {tuple(self.rewards.shape)}"
             )
         if not embeddings.is_floating_point():
-            raise ValueError(f"embeddings must be floating point; got {embeddings.dtype}")
-        broken = self.scored & ~embeddings.isfinite().all(-1)
+            raise UsageError(f"embeddings must be floating point; got {embeddings.dtype}")
+        if embeddings.shape[1] == 0 and len(embeddings):
+            raise UsageError(f"embeddings must have at least one feature; got shape {tuple(embeddings.shape)}")
+        # A sum passes over the embeddings ten times faster than isfinite().all(); where it overflows, look closer.
+        broken = self.scored & ~embeddings.detach().sum(-1).isfinite()
+        if broken.any():
+            broken &= ~embeddings.isfinite().all(-1)
         if broken.any():
             rows = broken.nonzero().flatten().tolist()
             more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
-            raise ValueError(f"embedding of row {rows[0]}{more} holds NaN or infinity; expected finite numbers")
+            raise UsageError(f"embedding of row {rows[0]}{more} holds NaN or infinity; expected finite numbers")
 
     @cached_property
     def index(self) -> GroupIndex:

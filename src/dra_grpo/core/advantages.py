@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core.groups import GroupIndex
+from dra_grpo.errors import UsageError
 
 
 def grpo_advantages(
@@ -39,7 +40,7 @@ def grpo_advantages(
     Source: GRPO, arXiv 2402.03300, eq. 3 and 4.1.2; Dr.GRPO, arXiv 2503.20783, eq. 3; TRL's `GRPOTrainer`.
     """
     if scale not in ("group", "batch", "none"):
-        raise ValueError(f"unknown scale {scale!r}; expected 'group', 'batch' or 'none'")
+        raise UsageError(f"unknown scale {scale!r}; expected 'group', 'batch' or 'none'")
     flat, index = flatten_groups(rewards, groups)
     flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
     scored = ~flat.isnan()
@@ -68,7 +69,7 @@ def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, Grou
         ids = groups.to(rewards.device)
     else:
         found = "no groups" if groups is None else f"groups of shape {tuple(groups.shape)}"
-        raise ValueError(
+        raise UsageError(
             f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
             f"got rewards of shape {tuple(rewards.shape)} and {found}"
         )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dra_grpo.errors import UsageError
+
 
 @dataclass(frozen=True)
 class GroupIndex:
@@ -38,7 +40,7 @@ class GroupIndex:
             ValueError: `groups` is not a 1-D integer tensor.
         """
         if groups.dim() != 1 or groups.is_floating_point() or groups.is_complex():
-            raise ValueError(
+            raise UsageError(
                 f"groups must be one integer a row, shape (N,); got {groups.dtype} of shape {tuple(groups.shape)}"
             )
         _, group, size = torch.unique(groups, return_inverse=True, return_counts=True)

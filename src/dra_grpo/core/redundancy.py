@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core.adjustment import Rollouts
-from dra_grpo.core.similarity import KERNELS
+from dra_grpo.core.similarity import KERNELS, set_diagonal
 from dra_grpo.core.smi import SMI, graph_cut_of_rows, logdet
+from dra_grpo.errors import UsageError
 
 LINEAR_KERNELS = ("cosine", "cosine_shifted")
 """Kernels whose graph cut is an inner product with the group's sum: O(N·D), no pairwise matrix."""
@@ -37,19 +38,18 @@ def redundancy(
         (N,); 0 for unscorable rows, which take no part.
 
     Raises:
-        ValueError: an unknown name, or `logdet` on a kernel that is not positive semi-definite.
+        ValueError: an unknown name, no embeddings, or `logdet` on a kernel that is not positive semi-definite.
     """
     _check_choice("smi", smi, SMI)
     _check_choice("kernel", kernel, KERNELS)
     if smi == "logdet" and kernel == "cosine_clamped":
-        raise ValueError(
+        raise UsageError(
             "smi='logdet' needs a positive semi-definite kernel and 'cosine_clamped' is not one; "
             "use kernel='cosine', 'cosine_shifted', 'prompt_centred' or 'rbf'"
         )
-    assert rollouts.embeddings is not None
     index, scored = rollouts.index, rollouts.scored
     company = rollouts.is_correct if correct_only else scored
-    rows = torch.where(scored[:, None], rollouts.embeddings, 0.0)
+    rows = _scored_rows(rollouts)
     if smi == "graph_cut" and kernel in LINEAR_KERNELS:
         value = graph_cut_of_rows(rows, index.group, len(index.size), company)
         if kernel == "cosine_shifted":
@@ -66,15 +66,24 @@ def redundancy(
 def group_similarity(rollouts: Rollouts, kernel: str = "cosine") -> Tensor:
     """(B, G, G) similarities of the padded groups; rows without a score are similar to nothing but themselves."""
     _check_choice("kernel", kernel, KERNELS)
-    assert rollouts.embeddings is not None
-    rows = torch.where(rollouts.scored[:, None], rollouts.embeddings, 0.0)
-    return KERNELS[kernel](rollouts.index.pad(rows), rollouts.index.pad(rollouts.scored, False))
+    scored = rollouts.index.pad(rollouts.scored, False)
+    similarity = KERNELS[kernel](rollouts.index.pad(_scored_rows(rollouts)), scored)
+    return set_diagonal(similarity.masked_fill(~(scored[..., :, None] & scored[..., None, :]), 0.0))
+
+
+def _scored_rows(rollouts: Rollouts) -> Tensor:
+    if rollouts.embeddings is None:
+        raise UsageError("similarity needs embeddings, which the rollouts do not carry; give Rollouts(embeddings=...)")
+    if rollouts.scored.all():
+        return rollouts.embeddings
+    return rollouts.embeddings.masked_fill(~rollouts.scored[:, None], 0.0)
 
 
 def _pairwise(rows: Tensor, scored: Tensor, company: Tensor, smi: str, kernel: str, jitter: float) -> Tensor:
+    if smi == "logdet":  # it magnifies float32's rounding of near-copies into the third digit
+        rows = rows if rows.device.type == "mps" else rows.double()
+        return logdet(KERNELS[kernel](rows, scored), jitter, company)
     similarity = KERNELS[kernel](rows, scored)
-    if smi == "logdet":
-        return logdet(similarity, jitter, company)
     if kernel == "prompt_centred":
         similarity = similarity.clamp(min=0)
     return SMI[smi](similarity, company)
@@ -82,4 +91,4 @@ def _pairwise(rows: Tensor, scored: Tensor, company: Tensor, smi: str, kernel: s
 
 def _check_choice(option: str, value: str, known: dict) -> None:
     if value not in known:
-        raise ValueError(f"unknown {option} {value!r}; expected one of {', '.join(map(repr, known))}")
+        raise UsageError(f"unknown {option} {value!r}; expected one of {', '.join(map(repr, known))}")

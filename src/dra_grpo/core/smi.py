@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core.similarity import set_diagonal, unit_rows
+from dra_grpo.errors import UsageError
 
 
 def graph_cut(similarity: Tensor, company: Tensor | None = None) -> Tensor:
@@ -33,11 +34,11 @@ def graph_cut(similarity: Tensor, company: Tensor | None = None) -> Tensor:
     Source: DRA-GRPO, arXiv 2505.09655, R̃ = R / (1 + Σ_j s(o_i, o_j)), the graph cut at λ = ½.
     """
     similarity, company = _check(similarity, company)
-    return (set_diagonal(similarity, 0.0) * company[..., None, :]).sum(-1)
+    return set_diagonal(similarity, 0.0).masked_fill(~company[..., None, :], 0.0).sum(-1)
 
 
 def graph_cut_of_rows(embeddings: Tensor, group: Tensor, groups: int, company: Tensor) -> Tensor:
-    """Graph cut of cosines in O(N·D): SMI_i = u_i · (Σ_{j in group} u_j) − [i in company]·u_i·u_i, u unit rows.
+    """Graph cut of cosines in O(N·D): SMI_i = u_i · (Σ_{j in company} u_j − [i in company]·u_i), u unit rows.
 
     The pairwise matrix is never formed: the sum of a row's cosines is its inner product with its group's sum.
 
@@ -53,13 +54,14 @@ def graph_cut_of_rows(embeddings: Tensor, group: Tensor, groups: int, company: T
     u = unit_rows(embeddings)
     counted = u * company[:, None]
     total = u.new_zeros(groups, u.shape[1]).index_add(0, group, counted)
-    return (u * total[group]).sum(-1) - (u * counted).sum(-1)
+    return (u * (total[group] - counted)).sum(-1)
 
 
 def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = None) -> Tensor:
     """SMI_i = log det S_ii + log det S_A − log det S_{A∪i} = log(S_ii · [S⁻¹]_ii), S with `jitter` on its diagonal.
 
-    One Cholesky factorisation a group gives every row, in float64 where the device has it.
+    One Cholesky factorisation a group gives every row, in float64 where the device has it. It magnifies an error in S
+    up to G/jitter times, so near-copies want cosines in float64 too: `redundancy` and `adjust_rewards` see to that.
 
     Args:
         similarity: (..., G, G), symmetric positive semi-definite (cosines unclamped).
@@ -88,8 +90,10 @@ def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = No
     within = torch.where(both, jittered, torch.diag_embed(torch.ones_like(own)))
     factor, failed = torch.linalg.cholesky_ex(within)
     if failed.any():
+        if not within.isfinite().all():
+            raise UsageError("logdet needs finite similarities; got NaN or infinity")
         smallest = torch.linalg.eigvalsh(within.detach()).amin().item()
-        raise ValueError(
+        raise UsageError(
             f"logdet needs a positive definite similarity; the smallest eigenvalue is {smallest:.3g} with "
             f"jitter {jitter:g}: raise jitter, or use unclamped cosines"
         )
@@ -148,10 +152,10 @@ SMI = {"graph_cut": graph_cut, "logdet": logdet, "facility_location": facility_l
 
 def _check(similarity: Tensor, company: Tensor | None) -> tuple[Tensor, Tensor]:
     if similarity.dim() < 2 or similarity.shape[-1] != similarity.shape[-2]:
-        raise ValueError(f"similarity must be square, shape (..., G, G); got {tuple(similarity.shape)}")
+        raise UsageError(f"similarity must be square, shape (..., G, G); got {tuple(similarity.shape)}")
     similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
     if company is None:
         company = torch.ones(similarity.shape[:-1], dtype=torch.bool, device=similarity.device)
     elif company.shape != similarity.shape[:-1]:
-        raise ValueError(f"company must be {tuple(similarity.shape[:-1])}, one a row; got {tuple(company.shape)}")
+        raise UsageError(f"company must be {tuple(similarity.shape[:-1])}, one a row; got {tuple(company.shape)}")
     return similarity, company
