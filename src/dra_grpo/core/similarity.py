@@ -64,17 +64,19 @@ def cosine_shifted(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
 def prompt_centred(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
     """cos(x_i − x̄, x_j − x̄), x̄ the group's mean: what the prompt gives all its completions does not count as likeness.
 
-    Rows nearer to the mean than 1e-5 of their norm are zero vectors after centring: what is left there is rounding.
+    Rows nearer to the mean than 1e-5 of the group's largest norm are zero vectors: what centring leaves is rounding.
 
     Args:
         embeddings: (..., G, D).
         mask: bool (..., G), the rows that take part in the mean; None for all.
     """
     x = _at_unit_scale(embeddings)
+    if not x.numel():
+        return cosine_similarity(x)
     taking_part = torch.ones_like(x[..., :1]) if mask is None else mask[..., None].to(x.dtype)
     mean = (x * taking_part).sum(-2, keepdim=True) / taking_part.sum(-2, keepdim=True).clamp(min=1)
     centred = x - mean
-    at_mean = centred.norm(dim=-1, keepdim=True) <= 1e-5 * x.norm(dim=-1, keepdim=True)
+    at_mean = centred.norm(dim=-1, keepdim=True) <= 1e-5 * x.norm(dim=-1, keepdim=True).amax(-2, keepdim=True)
     return cosine_similarity(torch.where(at_mean, 0.0, centred))
 
 

@@ -1,0 +1,185 @@
+"""Kernels against their loops, and at the edges: zero vectors, copies, extreme scales, half precision, autocast."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dra_grpo.core.similarity import KERNELS, cosine_similarity, rbf, unit_rows
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+ALL_KERNELS = pytest.mark.parametrize("kernel", KERNELS)
+POSITIVE_SEMIDEFINITE = [name for name in KERNELS if name != "cosine_clamped"]
+
+
+@st.composite
+def small_rows(draw):
+    """Rows of small integers: copies, zero vectors and opposites are common, near-ties are not."""
+    G, D = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    row = st.lists(st.integers(-3, 3).map(float), min_size=D, max_size=D)
+    return draw(st.lists(row, min_size=G, max_size=G))
+
+
+def random_rows(*shape, seed=0, dtype=torch.float64):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@ALL_KERNELS
+@given(X=small_rows())
+@deterministic
+def test_equals_the_loop(loops, kernel, X):
+    for dtype, atol in ((torch.float64, 1e-12), (torch.float32, 2e-6)):
+        found = KERNELS[kernel](torch.tensor(X, dtype=dtype))
+        assert found.dtype == dtype
+        expected = torch.tensor(loops.kernel[kernel](X), dtype=torch.float64)
+        torch.testing.assert_close(found.double(), expected, atol=atol, rtol=0)
+
+
+@ALL_KERNELS
+def test_a_batch_is_its_groups_one_by_one(kernel):
+    x = random_rows(2, 3, 5, 4)
+    found = KERNELS[kernel](x)
+    for a in range(2):
+        for b in range(3):
+            torch.testing.assert_close(found[a, b], KERNELS[kernel](x[a, b]), atol=1e-14, rtol=0)
+
+
+@ALL_KERNELS
+def test_rows_outside_the_mask_do_not_change_the_others(kernel):
+    x = random_rows(5, 4)
+    mask = torch.tensor([True, True, False, True, False])
+    padded = torch.where(mask[:, None], x, 0.0)
+    found = KERNELS[kernel](padded, mask)[mask][:, mask]
+    torch.testing.assert_close(found, KERNELS[kernel](x[mask]), atol=1e-14, rtol=0)
+
+
+@ALL_KERNELS
+@pytest.mark.parametrize("scale", [1e-30, 1e-10, 1e10, 1e30])
+def test_scale_does_not_matter(kernel, scale):
+    x = random_rows(6, 8, dtype=torch.float32)
+    torch.testing.assert_close(KERNELS[kernel](x * scale), KERNELS[kernel](x), atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("kernel", ["cosine", "cosine_clamped", "cosine_shifted"])
+def test_rows_of_different_scale(kernel):
+    x = random_rows(4, 8, dtype=torch.float32)
+    scale = torch.tensor([1e-30, 1.0, 1e15, 1e30])[:, None]
+    torch.testing.assert_close(KERNELS[kernel](x * scale), KERNELS[kernel](x), atol=2e-6, rtol=0)
+
+
+@ALL_KERNELS
+def test_diagonal_is_exactly_one(kernel):
+    x = random_rows(7, 33, dtype=torch.float32)
+    x[2] = 0
+    assert (KERNELS[kernel](x).diagonal() == 1).all()
+
+
+@pytest.mark.parametrize("kernel", POSITIVE_SEMIDEFINITE)
+def test_positive_semidefinite(kernel):
+    x = random_rows(3, 12, 4)
+    x[0, 3], x[1, 4] = 0, x[1, 5]
+    assert torch.linalg.eigvalsh(KERNELS[kernel](x)).min() > -1e-12
+
+
+def test_clamped_cosines_are_not_positive_semidefinite():
+    angle = torch.arange(8, dtype=torch.float64) * (torch.pi / 4)
+    x = torch.stack([angle.cos(), angle.sin()], dim=1)
+    assert torch.linalg.eigvalsh(KERNELS["cosine_clamped"](x)).min() < -1e-3
+
+
+def test_cosines_are_not_clamped():
+    assert cosine_similarity(torch.tensor([[1.0, 0.0], [-2.0, 0.0]]))[0, 1] == -1
+
+
+def test_a_zero_vector_is_similar_to_nothing_else():
+    found = cosine_similarity(torch.tensor([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]]))
+    assert torch.equal(found, torch.eye(3))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int64])
+def test_low_precision_is_computed_in_float32(dtype):
+    x = torch.tensor([[1, 2, 3], [3, -1, 2]]).to(dtype)
+    found = cosine_similarity(x)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, cosine_similarity(x.float()), atol=1e-7, rtol=0)
+
+
+def test_float16_may_overflow_its_own_range():
+    x = torch.tensor([[6e4, 6e4, 0.0], [6e4, 0.0, 6e4]], dtype=torch.float16)
+    assert cosine_similarity(x)[0, 1].item() == pytest.approx(0.5, abs=1e-6)
+
+
+def test_autocast_does_not_lower_the_precision():
+    x = random_rows(5, 16, dtype=torch.float32)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(cosine_similarity(x), cosine_similarity(x.clone()))
+        inside = cosine_similarity(x)
+    assert torch.equal(inside, cosine_similarity(x))
+
+
+@ALL_KERNELS
+@pytest.mark.parametrize("shape", [(0, 3), (1, 3), (2, 0, 3), (0, 4, 3), (2, 1, 3)])
+def test_empty_and_single_groups(kernel, shape):
+    found = KERNELS[kernel](torch.ones(shape))
+    assert found.shape == (*shape[:-1], shape[-2])
+    assert (found.diagonal(dim1=-2, dim2=-1) == 1).all()
+
+
+def test_rows_without_features_are_zero_vectors():
+    assert torch.equal(cosine_similarity(torch.ones(3, 0)), torch.eye(3))
+
+
+def test_prompt_centring_removes_what_all_rows_share():
+    x = random_rows(6, 8)
+    shared = torch.full((8,), 50.0, dtype=torch.float64)
+    assert cosine_similarity(x + shared).min() > 0.9
+    torch.testing.assert_close(
+        KERNELS["prompt_centred"](x + shared), KERNELS["prompt_centred"](x), atol=1e-12, rtol=0
+    )
+
+
+def test_prompt_centred_copies_are_zero_vectors_not_rounding():
+    x = random_rows(1, 64, dtype=torch.float32).repeat(7, 1)
+    assert torch.equal(KERNELS["prompt_centred"](x), torch.eye(7))
+
+
+def test_rbf_at_the_median_distance():
+    x = torch.tensor([[0.0], [1.0], [3.0]])  # distances 1, 2, 3: median 2
+    expected = torch.exp(-torch.tensor([1.0, 9.0, 4.0]) / 8)
+    torch.testing.assert_close(rbf(x)[[0, 0, 1], [1, 2, 2]], expected)
+
+
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "rbf"])
+def test_gradient(kernel):
+    x = random_rows(2, 4, 3, seed=1).requires_grad_()
+    assert torch.autograd.gradcheck(KERNELS[kernel], (x,))
+
+
+def test_gradient_of_rbf_with_its_bandwidth_held():
+    x = random_rows(5, 3, seed=1).requires_grad_()
+    distance = torch.pdist(x.detach()).sort().values
+    sigma = distance[(len(distance) - 1) // 2]
+
+    def held(x):
+        return torch.exp(-(x[:, None] - x[None]).square().sum(-1) / (2 * sigma**2))
+
+    weights = random_rows(5, 5, seed=2)
+    (found,) = torch.autograd.grad((rbf(x) * weights).sum(), x)
+    (expected,) = torch.autograd.grad((held(x) * weights).sum(), x)
+    torch.testing.assert_close(found, expected, atol=1e-12, rtol=0)
+
+
+@ALL_KERNELS
+def test_gradient_is_finite_at_zero_vectors_and_copies(kernel):
+    x = torch.tensor([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0], [-1.0, 0.5], [0.0, 0.0]], requires_grad=True)
+    KERNELS[kernel](x).square().sum().backward()
+    assert x.grad.isfinite().all()
+
+
+def test_gradient_of_unit_rows_is_zero_at_a_zero_vector():
+    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
+    (unit_rows(x) * torch.tensor([1.0, 2.0])).sum().backward()
+    assert torch.equal(x.grad[0], torch.zeros(2))
+    torch.testing.assert_close(x.grad[1], torch.tensor([(16 - 24) / 125, (18 - 12) / 125]))

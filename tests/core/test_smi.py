@@ -1,0 +1,241 @@
+"""SMI functions against their definitions: f({i}) + f(A) − f(A ∪ {i}), one determinant or maximum at a time.
+
+Every test over `SMI` picks up a function added to that dict; its definition goes into `SMI_LOOPS` of conftest.py.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import mpmath
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dra_grpo.core.smi import SMI, facility_location, graph_cut, graph_cut_of_rows, logdet
+from dra_grpo.core.similarity import cosine_similarity
+from dra_grpo.errors import UsageError
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+ALL_SMI = pytest.mark.parametrize("smi", SMI)
+
+
+def cosines(*shape, seed=0, dtype=torch.float64):
+    x = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return cosine_similarity(x).to(dtype)
+
+
+@st.composite
+def group(draw):
+    """(cosines of G ≤ 5 rows, who is company), copies and zero vectors among the rows."""
+    G, D = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    row = st.lists(st.integers(-3, 3).map(float), min_size=D, max_size=D)
+    rows = draw(st.lists(row, min_size=G, max_size=G))
+    company = draw(st.lists(st.booleans(), min_size=G, max_size=G))
+    return cosine_similarity(torch.tensor(rows, dtype=torch.float64)), torch.tensor(company)
+
+
+@ALL_SMI
+@given(example=group())
+@deterministic
+def test_equals_the_definition(loops, smi, example):
+    similarity, company = example
+    everyone = list(range(len(similarity)))
+    expected = loops.smi[smi](similarity.tolist(), everyone)
+    assert SMI[smi](similarity).tolist() == pytest.approx(expected, abs=1e-9)
+    some = [i for i in everyone if company[i]]
+    expected = loops.smi[smi](similarity.tolist(), some)
+    assert SMI[smi](similarity, company=company).tolist() == pytest.approx(expected, abs=1e-9)
+
+
+@ALL_SMI
+@pytest.mark.parametrize("G", [6, 17, 64])
+def test_equals_the_definition_on_larger_groups(loops, smi, G):
+    similarity = cosines(G, 8, seed=G)
+    company = torch.rand(G, generator=torch.Generator().manual_seed(G)) < 0.6
+    some = company.nonzero().flatten().tolist()
+    assert SMI[smi](similarity).tolist() == pytest.approx(loops.smi[smi](similarity.tolist(), range(G)), abs=1e-8)
+    found = SMI[smi](similarity, company=company).tolist()
+    assert found == pytest.approx(loops.smi[smi](similarity.tolist(), some), abs=1e-8)
+
+
+@ALL_SMI
+def test_permuting_the_rows_permutes_the_smi(smi):
+    similarity = cosines(4, 6)
+    company = torch.tensor([True, False, True, True])
+    for order in map(list, permutations(range(4))):
+        permuted = similarity[order][:, order]
+        torch.testing.assert_close(SMI[smi](permuted), SMI[smi](similarity)[order])
+        torch.testing.assert_close(
+            SMI[smi](permuted, company=company[order]), SMI[smi](similarity, company=company)[order]
+        )
+
+
+@ALL_SMI
+def test_a_batch_is_its_groups_one_by_one(smi):
+    similarity = cosines(2, 3, 5, 4)
+    company = torch.rand(2, 3, 5, generator=torch.Generator().manual_seed(1)) < 0.7
+    found = SMI[smi](similarity, company=company)
+    assert found.shape == (2, 3, 5)
+    for a in range(2):
+        for b in range(3):
+            alone = SMI[smi](similarity[a, b], company=company[a, b])
+            torch.testing.assert_close(found[a, b], alone, atol=1e-12, rtol=0)
+
+
+@ALL_SMI
+def test_a_copy_raises_the_smi(smi):
+    x = torch.randn(5, 8, generator=torch.Generator().manual_seed(2), dtype=torch.float64).abs()
+    before = SMI[smi](cosine_similarity(x))
+    with_copy = SMI[smi](cosine_similarity(torch.cat([x, x[:1]])))
+    assert (with_copy[:5] > before + 1e-6).all()
+    assert with_copy[0].item() == pytest.approx(with_copy[5].item())
+    assert with_copy[0] - before[0] > (with_copy[1:5] - before[1:]).max()
+
+
+@ALL_SMI
+def test_a_row_alone_has_no_smi(smi):
+    similarity = cosines(4, 6)
+    assert SMI[smi](similarity[:1, :1]).tolist() == [0.0]
+    assert SMI[smi](similarity, company=torch.zeros(4, dtype=torch.bool)).tolist() == [0.0] * 4
+    only = SMI[smi](similarity, company=torch.tensor([False, True, False, False]))
+    assert only[1] == 0
+    assert only[0] != 0
+
+
+@ALL_SMI
+def test_orthogonal_rows_have_none(smi):
+    assert SMI[smi](torch.eye(5)).abs().max() < 1e-6
+
+
+@ALL_SMI
+@pytest.mark.parametrize("shape", [(0, 0), (3, 0, 0), (0, 4, 4)])
+def test_empty(smi, shape):
+    assert SMI[smi](torch.ones(shape)).shape == shape[:-1]
+
+
+@ALL_SMI
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_computed_in_float32(smi, dtype):
+    similarity = cosines(5, 8, dtype=dtype)
+    assert SMI[smi](similarity).dtype == torch.float32
+    torch.testing.assert_close(SMI[smi](similarity), SMI[smi](similarity.float()))
+
+
+@ALL_SMI
+def test_gradient(smi):
+    x = torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(3), dtype=torch.float64).requires_grad_()
+    company = torch.tensor([[True, True, False, True], [True] * 4])
+    assert torch.autograd.gradcheck(lambda x: SMI[smi](cosine_similarity(x)), (x,))
+    assert torch.autograd.gradcheck(lambda x: SMI[smi](cosine_similarity(x), company=company), (x,))
+
+
+@ALL_SMI
+def test_gradient_is_finite_at_copies_and_zero_vectors(smi):
+    x = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [-2.0, 1.0]], requires_grad=True)
+    SMI[smi](cosine_similarity(x)).sum().backward()
+    assert x.grad.isfinite().all()
+
+
+@ALL_SMI
+def test_shapes_that_do_not_fit(smi):
+    with pytest.raises(UsageError, match=r"similarity must be square, shape \(\.\.\., G, G\); got \(3, 4\)"):
+        SMI[smi](torch.ones(3, 4))
+    with pytest.raises(UsageError, match=r"got \(3,\)"):
+        SMI[smi](torch.ones(3))
+    with pytest.raises(UsageError, match=r"company must be \(3,\), one a row; got \(4,\)"):
+        SMI[smi](torch.ones(3, 3), company=torch.ones(4, dtype=torch.bool))
+
+
+def test_graph_cut_reads_nothing_of_outsiders_or_itself():
+    similarity = torch.tensor([[torch.nan, 0.5, torch.nan], [0.5, torch.inf, torch.nan], [0.1, 0.2, torch.nan]])
+    company = torch.tensor([True, True, False])
+    torch.testing.assert_close(graph_cut(similarity, company), torch.tensor([0.5, 0.5, 0.3]))
+
+
+@pytest.mark.parametrize("D", [1, 3, 64])
+def test_linear_graph_cut_equals_the_pairwise_one(D):
+    g = torch.Generator().manual_seed(D)
+    x = torch.randn(60, D, generator=g, dtype=torch.float64)
+    x[7] = 0
+    ids = torch.randint(0, 9, (60,), generator=g)
+    company = torch.rand(60, generator=g) < 0.7
+    found = graph_cut_of_rows(x, ids, 9, company)
+    for b in range(9):
+        rows = ids == b
+        expected = graph_cut(cosine_similarity(x[rows]), company[rows])
+        torch.testing.assert_close(found[rows], expected, atol=1e-12, rtol=0)
+
+
+def test_linear_graph_cut_of_a_row_alone_is_exactly_zero():
+    x = torch.randn(50, 333, generator=torch.Generator().manual_seed(4))
+    found = graph_cut_of_rows(x, torch.arange(50), 50, torch.ones(50, dtype=torch.bool))
+    assert torch.equal(found, torch.zeros(50))
+
+
+def test_gradient_of_linear_graph_cut():
+    x = torch.randn(6, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64).requires_grad_()
+    ids, company = torch.tensor([0, 1, 0, 1, 1, 0]), torch.tensor([True, True, False, True, True, True])
+    assert torch.autograd.gradcheck(lambda x: graph_cut_of_rows(x, ids, 2, company), (x,))
+
+
+@given(example=group())
+@deterministic
+def test_facility_location_is_graph_cut_plus_the_nearest(example):
+    similarity, _ = example
+    if len(similarity) > 1:
+        nearest = similarity.masked_fill(torch.eye(len(similarity), dtype=torch.bool), -torch.inf).amax(-1)
+        torch.testing.assert_close(facility_location(similarity), graph_cut(similarity) + nearest)
+
+
+def test_facility_location_outside_unit_diagonals(loops):
+    """Where an entry exceeds the diagonal the identity with graph cut fails; the definition does not."""
+    g = torch.Generator().manual_seed(6)
+    similarity = torch.randn(2, 5, 5, generator=g, dtype=torch.float64)
+    similarity = similarity + similarity.mT
+    for S, found in zip(similarity, facility_location(similarity), strict=True):
+        assert found.tolist() == pytest.approx(loops.smi["facility_location"](S.tolist(), range(5)), abs=1e-12)
+
+
+def test_logdet_is_never_negative():
+    assert logdet(torch.eye(8) + 1e-9).min() >= 0
+
+
+@pytest.mark.parametrize("jitter", [1e-6, 1e-3, 0.1])
+def test_logdet_of_copies_in_closed_form(jitter):
+    """n copies: [S⁻¹]_ii with S = 11ᵀ + jitter·I is (1 − 1/(n + jitter)) / jitter."""
+    for n in (2, 4, 64):
+        expected = torch.log(torch.tensor((1 + jitter) * (1 - 1 / (n + jitter)) / jitter, dtype=torch.float64))
+        torch.testing.assert_close(logdet(torch.ones(n, n).double(), jitter), expected.expand(n))
+
+
+def test_logdet_of_near_copies_against_fifty_digits():
+    G = 24
+    g = torch.Generator().manual_seed(7)
+    x = torch.randn(1, 32, generator=g).double() + 1e-4 * torch.randn(G, 32, generator=g).double()
+    similarity = cosine_similarity(x)
+    with mpmath.workdps(50):
+        exact = mpmath.matrix(similarity.tolist()) + mpmath.mpf("1e-3") * mpmath.eye(G)
+        inverse = exact**-1
+        expected = [float(mpmath.log(exact[i, i] * inverse[i, i])) for i in range(G)]
+    assert logdet(similarity).tolist() == pytest.approx(expected, abs=1e-9)
+
+
+def test_logdet_needs_a_positive_definite_similarity():
+    with pytest.raises(UsageError) as error:
+        logdet(torch.tensor([[1.0, 2.0], [2.0, 1.0]]))
+    assert str(error.value) == (
+        "logdet needs a positive definite similarity; the smallest eigenvalue is -0.999 with jitter 0.001: "
+        "raise jitter, or use unclamped cosines"
+    )
+    with pytest.raises(UsageError, match="smallest eigenvalue is 0 with jitter 0"):
+        logdet(torch.ones(2, 2), jitter=0.0)
+
+
+@pytest.mark.parametrize("broken", [torch.nan, torch.inf])
+def test_logdet_needs_finite_similarities(broken):
+    similarity = torch.eye(3)
+    similarity[0, 1] = similarity[1, 0] = broken
+    with pytest.raises(UsageError, match="logdet needs finite similarities; got NaN or infinity"):
+        logdet(similarity)
