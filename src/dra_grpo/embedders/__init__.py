@@ -5,9 +5,11 @@ from __future__ import annotations
 from dra_grpo.embedders.cache import CachedEmbedder
 from dra_grpo.embedders.minilm import MiniLMEmbedder
 from dra_grpo.embedders.ngram import NgramEmbedder
+from dra_grpo.embedders.policy import PolicyEmbedder
 from dra_grpo.embedders.protocol import Embedder
 from dra_grpo.embedders.selection import select
 from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
+from dra_grpo.embedders.static import StaticEmbedder
 from dra_grpo.registry import Registry
 
 EMBEDDERS: Registry[type] = Registry(
@@ -17,6 +19,8 @@ EMBEDDERS: Registry[type] = Registry(
         "ngram": NgramEmbedder,
         "sentence-transformer": SentenceTransformerEmbedder,
         "minilm": MiniLMEmbedder,
+        "static": StaticEmbedder,
+        "policy": PolicyEmbedder,
     },
 )
 
@@ -26,6 +30,8 @@ __all__ = [
     "Embedder",
     "MiniLMEmbedder",
     "NgramEmbedder",
+    "PolicyEmbedder",
     "SentenceTransformerEmbedder",
+    "StaticEmbedder",
     "select",
 ]

@@ -63,6 +63,8 @@ class SentenceTransformerEmbedder:
             model_kwargs=model_kwargs,
         )
         self.model.eval().requires_grad_(False)
+        if self.model.max_seq_length == math.inf and hasattr(self.model.tokenizer, "no_truncation"):
+            self.model.tokenizer.no_truncation()  # a static model has no positions; model2vec saves a cut at 512 tokens
         if max_length is not None:
             self._limit(max_length)
         self.prompt = prompt if prompt is not None else self.model.prompts.get(self.model.default_prompt_name)
@@ -110,6 +112,8 @@ class SentenceTransformerEmbedder:
         return torch.tensor([len(ids) > limit for ids in whole["input_ids"]])
 
     def _limit(self, max_length: int) -> None:
+        if self.model.max_seq_length == math.inf:
+            raise UsageError(f"max_length is {max_length}, but a static model reads texts of any length; leave it out")
         positions = getattr(self.model.config, "max_position_embeddings", None) or math.inf
         if not 0 < max_length <= positions:
             raise UsageError(f"max_length is {max_length}; expected 1 to {positions}, the positions this model has")

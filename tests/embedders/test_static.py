@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tokenizers import Tokenizer
+from torch.nn.functional import normalize
+
+from dra_grpo.embedders import SentenceTransformerEmbedder, StaticEmbedder
+from dra_grpo.errors import UsageError
+
+TEXTS = ["2 + 2 = 4", "", "a", "a longer text than eight tokens", "🙂", "4 = 2 + 2"]
+
+
+def averaged(folder: str, text: str) -> torch.Tensor:
+    """Σ weight · vector over the tokens, one by one."""
+    table = load_file(f"{folder}/model.safetensors")
+    tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
+    tokenizer.no_truncation()
+    total = torch.zeros(16, dtype=torch.float64)
+    for token in tokenizer.encode(text, add_special_tokens=False).ids:
+        total += table["weights"][token].double() * table["embeddings"][token].double()
+    return normalize(total, dim=0)
+
+
+@pytest.fixture(params=[True, False], ids=["modules.json", "bare"])
+def folder(request, tmp_path, save_static):
+    return save_static(tmp_path, modules=request.param)
+
+
+def test_equals_a_plain_average_of_token_vectors(folder):
+    rows = StaticEmbedder(folder).encode(TEXTS)
+    expected = torch.stack([averaged(folder, text) for text in TEXTS])
+    torch.testing.assert_close(rows.double(), expected, atol=1e-6, rtol=0)
+    assert rows[1].norm() == 0  # no tokens, no direction
+
+
+def test_the_tokenizer_s_own_limit_is_lifted(folder):
+    embedder = StaticEmbedder(folder, batch_size=2)
+    rows = embedder.encode(["12345678" + "a", "12345678" + "b"])
+    assert not torch.allclose(rows[0], rows[1])
+    assert embedder.truncated.tolist() == [False, False]
+
+
+def test_a_static_model_under_the_general_name_is_not_cut_either(static_model):
+    rows = SentenceTransformerEmbedder(static_model, device="cpu").encode(["x" * 8 + "a", "x" * 8 + "b"])
+    assert not torch.allclose(rows[0], rows[1])
+    with pytest.raises(
+        UsageError, match="max_length is 8, but a static model reads texts of any length; leave it out"
+    ):
+        SentenceTransformerEmbedder(static_model, device="cpu", max_length=8)
+
+
+def test_equals_what_sentence_transformers_saves(folder, tmp_path):
+    first = StaticEmbedder(folder)
+    first.model.save(str(tmp_path / "saved"))
+    torch.testing.assert_close(StaticEmbedder(str(tmp_path / "saved")).encode(TEXTS), first.encode(TEXTS))
+
+
+def test_refuses_a_model_that_is_not_static(tiny_model):
+    with pytest.raises(UsageError, match="is not a static one; use the embedder 'sentence-transformer' for it"):
+        StaticEmbedder(tiny_model)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("model2vec") is None, reason="model2vec is not installed")
+def test_equals_model2vec(folder):
+    from model2vec import StaticModel
+
+    texts = [text for text in TEXTS if "🙂" not in text]  # model2vec leaves unknown tokens out of the average
+    expected = torch.from_numpy(StaticModel.from_pretrained(folder, normalize=True, max_length=None).encode(texts))
+    torch.testing.assert_close(StaticEmbedder(folder).encode(texts), expected.float(), atol=1e-6, rtol=0)
