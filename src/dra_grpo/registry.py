@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from dra_grpo.errors import UsageError
 
 T = TypeVar("T")
 
@@ -46,8 +49,25 @@ class Registry(dict[str, T], Generic[T]):
         ]
 
 
-class UnknownName(KeyError, ValueError):
+class UnknownName(UsageError, KeyError):
     """A name that no registry entry has; the message carries the nearest one."""
 
     def __str__(self) -> str:  # KeyError would print the quoted repr
         return str(self.args[0])
+
+
+def load_path(path: str) -> Any:
+    """The object a dotted path `package.module:attribute` or `package.module.attribute` names.
+
+    Raises:
+        UsageError: there is no such module or attribute.
+
+    Example:
+        >>> load_path("math:tau") == load_path("math.tau")
+        True
+    """
+    module, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    try:
+        return getattr(import_module(module), attribute)
+    except (ImportError, ValueError, AttributeError) as error:
+        raise UsageError(f"{path!r} cannot be loaded ({error}); expected 'package.module:attribute'") from error

@@ -1,0 +1,45 @@
+"""`dra-grpo pretrain countdown`: make the built-in base policy again from nothing."""
+
+from __future__ import annotations
+
+import argparse
+
+from dra_grpo.errors import UsageError, require
+
+
+def run(arguments: list[str]) -> int:
+    """Run `dra-grpo pretrain ARGUMENTS`."""
+    parser = argparse.ArgumentParser(prog="dra-grpo pretrain", description=__doc__)
+    parser.add_argument("task", choices=["countdown"])
+    parser.add_argument("--out", default="runs/countdown-base", help="folder to write (default: %(default)s)")
+    parser.add_argument(
+        "--steps", type=int, default=None, help="optimiser steps (default: those of the shipped policy)"
+    )
+    parser.add_argument("--size", type=int, default=3, help="numbers in a problem, 3 or 4 (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="draws weights and batches (default: %(default)s)")
+    chosen = parser.parse_args(arguments)
+    require("transformers", "trl", "dra-grpo pretrain")
+    from pathlib import Path
+
+    from dra_grpo.cli.table import table
+    from dra_grpo.evaluation.base_policy import policy_figures
+    from dra_grpo.tasks.countdown.pretraining import pretrain
+
+    if Path(chosen.out).exists() and any(Path(chosen.out).iterdir()):
+        raise UsageError(f"{chosen.out} is not empty; choose another folder with --out, or remove it")
+    steps = {} if chosen.steps is None else {"steps": chosen.steps}
+    record = pretrain(
+        chosen.out,
+        **steps,
+        size=chosen.size,
+        seed=chosen.seed,
+        measure=lambda model, tokenizer: policy_figures(model, tokenizer, size=chosen.size),
+    )
+    rows = [
+        [split, name, f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"]
+        for split, figures in record["figures"].items()
+        for name, entry in figures.items()
+    ]
+    print(table(["split", "figure", "value"], rows))
+    print(f"\n{chosen.out}: {record['seconds']:.0f} s")
+    return 0

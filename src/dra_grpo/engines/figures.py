@@ -1,0 +1,82 @@
+"""What one step's adjustment did, as numbers to log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import torch
+from torch import Tensor
+
+from dra_grpo.core import Adjusted, GroupIndex, Rollouts
+from dra_grpo.core.similarity import unit_rows
+
+
+def step_figures(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]:
+    """Figures of one adjusted batch, over scored rows; a figure without a row to speak of is NaN.
+
+    Returns:
+        raw_reward: mean raw reward.
+        smi: mean SMI.
+        similarity: mean cosine of two completions of a group (only with embeddings).
+        weight_min, weight_max: extreme weights.
+        effective_sample_size: (Σw)² / Σw², mean over groups, in completions.
+        raw_zero_variance: share of groups whose raw rewards are all equal.
+        inversions: wrong completions that end above a correct one of their group, as a count.
+    """
+    index, scored = rollouts.index, rollouts.scored
+    weights = adjusted.weights[scored]
+    square = index.sum(torch.where(scored, adjusted.weights, 0.0).square())
+    total = index.sum(torch.where(scored, adjusted.weights, 0.0))
+    filled = index.sum(scored.long()) > 0
+    figures = {
+        "raw_reward": rollouts.rewards[scored].mean(),
+        "smi": adjusted.smi[scored].mean(),
+        "weight_min": weights.min() if len(weights) else torch.tensor(torch.nan),
+        "weight_max": weights.max() if len(weights) else torch.tensor(torch.nan),
+        "effective_sample_size": (total.square() / square)[filled].mean(),
+        "raw_zero_variance": zero_variance(rollouts)[filled].float().mean(),
+        "inversions": inversions(rollouts, adjusted).sum(),
+    }
+    if rollouts.embeddings is not None:
+        figures["similarity"] = mean_similarity(rollouts)
+    return {name: value.item() for name, value in figures.items()}
+
+
+def zero_variance(rollouts: Rollouts) -> Tensor:
+    """bool (B,): all scored raw rewards of the group are equal."""
+    padded = rollouts.index.pad(rollouts.precise_rewards, torch.nan)
+    low = padded.nan_to_num(torch.inf).amin(1)
+    high = padded.nan_to_num(-torch.inf).amax(1)
+    return low >= high
+
+
+def inversions(rollouts: Rollouts, adjusted: Adjusted) -> Tensor:
+    """bool (N,): a wrong completion that ends above a correct one of its group, by advantage where there is one."""
+    index = rollouts.index
+    final = adjusted.rewards if adjusted.advantages is None else adjusted.advantages
+    lowest_correct = index.pad(torch.where(rollouts.is_correct, final, torch.inf), torch.inf).amin(1)
+    return rollouts.scored & ~rollouts.is_correct & (final > lowest_correct[index.group])
+
+
+def mean_similarity(rollouts: Rollouts) -> Tensor:
+    """Mean over groups of two or more of the mean cosine of two different completions, in O(N·D)."""
+    assert rollouts.embeddings is not None
+    index, scored = rollouts.index, rollouts.scored
+    u = unit_rows(torch.where(scored[:, None], rollouts.embeddings, 0.0))
+    n = index.sum(scored.to(u.dtype))
+    pairs = index.sum(u).square().sum(-1) - index.sum(u.square().sum(-1))
+    return (pairs / (n * (n - 1)))[n > 1].mean()
+
+
+def text_keys(texts: Sequence[str]) -> Tensor:
+    """int64 (N,), equal for equal texts on every process and machine."""
+    digests = b"".join(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
+    return torch.frombuffer(bytearray(digests), dtype=torch.int64) if digests else torch.zeros(0, dtype=torch.int64)
+
+
+def distinct_share(index: GroupIndex, keys: Tensor) -> float:
+    """Distinct texts over texts, mean over groups."""
+    pairs = torch.stack([index.group, keys], 1).unique(dim=0)
+    distinct = torch.bincount(pairs[:, 0], minlength=len(index.size))
+    return (distinct / index.size).mean().item()

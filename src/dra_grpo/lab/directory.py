@@ -1,0 +1,137 @@
+"""A run's directory: what lies where, the last checkpoint that is whole, and cutting back what came after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from dra_grpo.errors import UsageError
+
+VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
+
+
+class RunDirectory:
+    """`output_dir` of a run.
+
+    Attributes:
+        config: the resolved settings; `--config` takes it again.
+        environment: versions, seed, command.
+        metrics: one JSON line a logged step.
+        samples: one JSON line a saved group.
+        evaluation: figures of the base and the trained policy.
+        report: the HTML report.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.config = self.path / "config.yaml"
+        self.environment = self.path / "environment.json"
+        self.metrics = self.path / "metrics.jsonl"
+        self.samples = self.path / "samples.jsonl"
+        self.evaluation = self.path / "eval.json"
+        self.report = self.path / "report.html"
+
+    def holds_run(self) -> bool:
+        """Whether a run has written here."""
+        return self.config.exists() or any(self.path.glob("checkpoint-*"))
+
+    def last_checkpoint(self) -> Path | None:
+        """The newest checkpoint that was written to its end: the trainer writes `trainer_state.json` last."""
+        for folder in sorted(self.path.glob("checkpoint-*"), key=checkpoint_step, reverse=True):
+            try:
+                state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                continue
+            if state.get("global_step") == checkpoint_step(folder):
+                return folder
+        return None
+
+    def clear(self) -> None:
+        """Remove what a run left, and nothing else that lies there."""
+        for folder in self.path.glob("checkpoint-*"):
+            shutil.rmtree(folder)
+        for file in (self.config, self.environment, self.metrics, self.samples, self.evaluation, self.report):
+            file.unlink(missing_ok=True)
+
+    def cut_back(self, step: int) -> None:
+        """Drop logged lines and checkpoints that came after `step`, and a line that a kill left half written."""
+        for file in (self.metrics, self.samples):
+            if file.exists():
+                kept = [line for line in json_lines(file) if line["step"] <= step]
+                write_atomically(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+        for folder in self.path.glob("checkpoint-*"):
+            if checkpoint_step(folder) > step:
+                shutil.rmtree(folder)
+
+    def write_environment(self, seed: int, processes: int) -> None:
+        """Record what this run runs on."""
+        record = {
+            "command": sys.argv,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "seed": seed,
+            "processes": processes,
+            "python": platform.python_version(),
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "versions": installed_versions(),
+        }
+        write_atomically(self.environment, json.dumps(record, indent=2) + "\n")
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """`eval.json`, empty where it is not there yet."""
+        return json.loads(self.evaluation.read_text(encoding="utf-8")) if self.evaluation.exists() else {}
+
+    def write_evaluation(self, figures: dict[str, Any]) -> None:
+        """Write `eval.json`."""
+        write_atomically(self.evaluation, json.dumps(figures, indent=2) + "\n")
+
+
+def checkpoint_step(folder: Path) -> int:
+    """The step in a checkpoint's name; -1 where it is none."""
+    number = folder.name.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else -1
+
+
+def json_lines(file: Path) -> list[dict[str, Any]]:
+    """The records of a JSON-lines file; a last line without its end, which a kill may leave, is not one.
+
+    Raises:
+        UsageError: a whole line that is no JSON object.
+    """
+    records = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(keepends=True), 1):
+        if not line.endswith("\n"):
+            break
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise UsageError(f"{file}, line {number} is no JSON: {error}") from error
+        if not isinstance(record, dict):
+            raise UsageError(f"{file}, line {number}: expected a JSON object, got {type(record).__name__}")
+        records.append(record)
+    return records
+
+
+def write_atomically(file: Path, text: str) -> None:
+    """Write a whole file or, when killed in between, leave the old one."""
+    draft = file.with_name(file.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, file)
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Version of each package a run depends on; None where it is not installed."""
+    found: dict[str, str | None] = {}
+    for package in VERSIONS:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found

@@ -1,0 +1,195 @@
+"""One run: data, trainer, evaluation before and after, and everything written down."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dra_grpo.config import own_settings
+from dra_grpo.errors import UsageError
+from dra_grpo.lab.directory import RunDirectory, checkpoint_step, write_atomically
+from dra_grpo.registry import load_path
+from dra_grpo.rewards import REWARDS
+from dra_grpo.tasks import TASKS
+
+if TYPE_CHECKING:
+    from dra_grpo.cli.arguments import Settings
+
+NOT_COMPARED = {"resume", "overwrite", "dry_run", "output_dir", "samples_every", "report_to", "logging_dir"}
+"""Settings that may differ when a run is resumed: they do not change its numbers."""
+
+
+def train(settings: Settings) -> dict[str, Any]:
+    """Train as `settings` say and return the figures that `eval.json` holds.
+
+    Raises:
+        UsageError: a directory that holds another run, a model that is not there, or a setting that cannot work.
+    """
+    directory = RunDirectory(settings.training.output_dir)
+    checkpoint = _prepare(directory, settings)
+    trainer = build_trainer(settings, directory)
+    main = trainer.accelerator.is_main_process
+    if main:
+        directory.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory.config, resolved_yaml(settings))
+        directory.write_environment(settings.training.seed, trainer.accelerator.num_processes)
+        directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
+    base = _evaluate(trainer, settings)
+    if checkpoint and trainer.args.gradient_accumulation_steps % (
+        trainer.args.steps_per_generation * trainer.num_iterations
+    ):
+        print("note: --resume is not exact here: generation and optimisation steps do not align, and TRL does not")
+        print("checkpoint its generation buffer")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.save_model()
+    trained = _evaluate(trainer, settings)
+    if not main or base is None or trained is None:
+        return {}
+    from dra_grpo.evaluation.intervals import figure_differences, figure_intervals
+
+    figures = {
+        "task": settings.run.task,
+        "split": settings.run.evaluation_split,
+        "problems": settings.run.evaluation_problems,
+        "method": settings.dra.method,
+        "base": figure_intervals(base),
+        "trained": figure_intervals(trained),
+        "difference": figure_differences(trained, base),
+    }
+    directory.write_evaluation(figures)
+    return figures
+
+
+def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
+    """TRL's trainer with the adjustment, the task's data and this library's writers."""
+    from datasets import Dataset
+    from transformers import PrinterCallback, ProgressCallback
+    from trl import get_peft_config
+
+    from dra_grpo.engines.preflight import check_config
+    from dra_grpo.engines.trl import DRAGRPOTrainer
+    from dra_grpo.lab.callbacks import MetricsWriter, ProgressBar, SamplesWriter
+
+    task = TASKS[settings.run.task]
+    rewards = reward_functions(settings)
+    check_config(settings.dra)
+    model = model_path(settings)
+    settings.training.model_init_kwargs = {
+        **(settings.training.model_init_kwargs or {}),
+        "dtype": settings.model.dtype,
+        "attn_implementation": settings.model.attn_implementation,
+        "revision": settings.model.model_revision,
+    }
+    samples = SamplesWriter(directory.samples, settings.run.samples_every)
+    trainer = DRAGRPOTrainer(
+        model=model,
+        reward_funcs=rewards,
+        args=settings.training,
+        train_dataset=Dataset.from_list(task.rows("train", **settings.run.task_options)),
+        processing_class=_tokenizer(model, settings.model.model_revision),
+        callbacks=[MetricsWriter(directory.metrics), samples, ProgressBar()],
+        peft_config=get_peft_config(settings.model),
+        dra=settings.dra,
+    )
+    samples.trainer = trainer
+    for noisy in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(noisy)
+    return trainer
+
+
+def model_path(settings: Settings) -> str:
+    """The policy to start from: the one named, or the one that comes with the task."""
+    named = settings.model.model_name_or_path
+    if named is None:
+        policy = TASKS[settings.run.task].policy
+        if policy is None:
+            raise UsageError(f"task {settings.run.task!r} brings no policy; name one with --model_name_or_path")
+        return str(policy)
+    # Something that looks like a path and is none would be asked for at the hub, with a page of traceback.
+    if (named.startswith((".", "/", "~")) or named.count("/") > 1) and not Path(named).expanduser().is_dir():
+        raise UsageError(f"model_name_or_path {named!r} is no folder; expected a model folder or a hub name")
+    return str(Path(named).expanduser()) if Path(named).expanduser().is_dir() else named
+
+
+def _tokenizer(model: str, revision: str | None) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision or "main")
+    except OSError as error:
+        first_line = str(error).partition("\n")[0]
+        raise UsageError(
+            f"model {model!r} cannot be loaded: {first_line} Name a model folder, or a hub name with the hub reachable"
+        ) from error
+
+
+def reward_functions(settings: Settings) -> list[Any]:
+    """The rewards named, or the task's own: registry names or dotted paths."""
+    names = settings.run.reward_funcs or list(TASKS[settings.run.task].rewards)
+    return [load_path(name) if "." in name or ":" in name else REWARDS[name] for name in names]
+
+
+def resolved_yaml(settings: Settings) -> str:
+    """Every setting of ours and every TRL setting that was given, as YAML that `--config` takes again."""
+    import yaml
+    from trl import __version__
+
+    values = _given_trl(settings) | own_settings(settings.run, settings.dra)
+    for flag in ("resume", "overwrite", "dry_run"):
+        values.pop(flag)
+    return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(values)
+
+
+def _given_trl(settings: Settings) -> dict[str, Any]:
+    values = {**vars(settings.model), **settings.training.to_dict()}
+    return {name: values[name] for name in sorted(settings.given) if name in values}
+
+
+def _prepare(directory: RunDirectory, settings: Settings) -> Path | None:
+    """The checkpoint to go on from; refuses to mix two runs in one directory."""
+    if int(os.environ.get("RANK", 0)) == 0 and settings.run.overwrite:
+        directory.clear()
+    if not settings.run.resume:
+        if directory.holds_run() and not settings.run.overwrite:
+            raise UsageError(
+                f"{directory.path} already holds a run; go on with --resume, start anew with --overwrite, "
+                "or choose another --output_dir"
+            )
+        return None
+    if directory.config.exists():
+        _compare(directory, settings)
+    checkpoint = directory.last_checkpoint()
+    if checkpoint is None:
+        print(f"note: {directory.path} holds no complete checkpoint; starting from the first step")
+    return checkpoint
+
+
+def _compare(directory: RunDirectory, settings: Settings) -> None:
+    import yaml
+
+    before = yaml.safe_load(directory.config.read_text(encoding="utf-8"))
+    now = yaml.safe_load(resolved_yaml(settings))
+    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k) and k not in NOT_COMPARED)
+    if changed:
+        shown = ", ".join(f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in changed)
+        raise UsageError(
+            f"{directory.path} was run with other settings ({shown}); resume with the same, or --overwrite"
+        )
+
+
+def _evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
+    """Per-problem figures of the policy as it is now, on the main process."""
+    count = settings.run.evaluation_problems
+    if not count or settings.run.task != "countdown":
+        return None
+    trainer.accelerator.wait_for_everyone()
+    figures = None
+    if trainer.accelerator.is_main_process:
+        from dra_grpo.evaluation.countdown import evaluate_countdown
+
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        size = settings.run.task_options.get("size", 3)
+        figures = evaluate_countdown(model, trainer.processing_class, settings.run.evaluation_split, count, size=size)
+    trainer.accelerator.wait_for_everyone()
+    return figures
