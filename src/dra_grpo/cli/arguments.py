@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dra_grpo.cli.parser import CommandParser
 from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
 
@@ -45,9 +46,8 @@ def parse_settings(arguments: list[str]) -> Settings:
     from transformers import HfArgumentParser
     from trl import GRPOConfig, ModelConfig
 
-    class Parser(HfArgumentParser):
-        def error(self, message: str) -> Any:
-            raise UsageError(message)
+    class Parser(CommandParser, HfArgumentParser):
+        pass
 
     kinds = (RunConfig, DRAConfig, ModelConfig, GRPOConfig)
     parser = Parser(kinds, prog="dra-grpo train", allow_abbrev=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
-
+from dra_grpo.cli.parser import CommandParser
 from dra_grpo.errors import UsageError, require
 
 
 def run(arguments: list[str]) -> int:
     """Run `dra-grpo pretrain ARGUMENTS`."""
-    parser = argparse.ArgumentParser(prog="dra-grpo pretrain", description=__doc__)
+    parser = CommandParser(prog="dra-grpo pretrain", description=__doc__)
     parser.add_argument("task", choices=["countdown"])
     parser.add_argument("--out", default="runs/countdown-base", help="folder to write (default: %(default)s)")
     parser.add_argument(

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dra_grpo.errors import UsageError
+from dra_grpo.analysis.run_files import json_lines
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
 
@@ -84,10 +84,6 @@ class RunDirectory:
         }
         write_atomically(self.environment, json.dumps(record, indent=2) + "\n")
 
-    def read_evaluation(self) -> dict[str, Any]:
-        """`eval.json`, empty where it is not there yet."""
-        return json.loads(self.evaluation.read_text(encoding="utf-8")) if self.evaluation.exists() else {}
-
     def write_evaluation(self, figures: dict[str, Any]) -> None:
         """Write `eval.json`."""
         write_atomically(self.evaluation, json.dumps(figures, indent=2) + "\n")
@@ -97,26 +93,6 @@ def checkpoint_step(folder: Path) -> int:
     """The step in a checkpoint's name; -1 where it is none."""
     number = folder.name.removeprefix("checkpoint-")
     return int(number) if number.isdecimal() else -1
-
-
-def json_lines(file: Path) -> list[dict[str, Any]]:
-    """The records of a JSON-lines file; a last line without its end, which a kill may leave, is not one.
-
-    Raises:
-        UsageError: a whole line that is no JSON object.
-    """
-    records = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(keepends=True), 1):
-        if not line.endswith("\n"):
-            break
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise UsageError(f"{file}, line {number} is no JSON: {error}") from error
-        if not isinstance(record, dict):
-            raise UsageError(f"{file}, line {number}: expected a JSON object, got {type(record).__name__}")
-        records.append(record)
-    return records
 
 
 def write_atomically(file: Path, text: str) -> None:

@@ -1,0 +1,103 @@
+"""`report.html`: what a run did, on one self-contained page, every model output escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from dra_grpo.analysis.curves import CURVES, draw_curve, draw_evaluation
+from dra_grpo.analysis.run_files import json_lines, read_json
+from dra_grpo.errors import UsageError, require
+
+SHOWN_GROUPS = 3
+"""Groups shown of the first and of the last saved step."""
+
+
+def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
+    """Write `report.html` into a run directory.
+
+    Args:
+        run: a directory that `dra-grpo train` wrote.
+        against: further run directories to draw beside it, such as plain GRPO's.
+
+    Returns:
+        The report's path.
+
+    Raises:
+        UsageError: a directory without `metrics.jsonl`, or the extra `report` is not installed.
+    """
+    require("matplotlib", "report", "the report")
+    require("jinja2", "report", "the report")
+    from jinja2 import Environment, StrictUndefined
+
+    folders = [Path(run), *map(Path, against)]
+    metrics = {folder.name: _metrics(folder) for folder in folders}
+    own = metrics[folders[0].name]
+    evaluation = read_json(folders[0] / "eval.json")
+    environment = read_json(folders[0] / "environment.json")
+    config = folders[0] / "config.yaml"
+    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
+        files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
+    )
+    html = page.render(
+        name=folders[0].name,
+        config=config.read_text(encoding="utf-8") if config.exists() else "",
+        environment=environment,
+        steps=own[-1]["step"],
+        evaluation=evaluation,
+        evaluation_picture=draw_evaluation(_evaluations(folders)) if evaluation else None,
+        curves=[(curve, picture) for curve in CURVES if (picture := draw_curve(curve, metrics))],
+        groups=_shown(folders[0] / "samples.jsonl"),
+        share=_median_share(own),
+    )
+    target = folders[0] / "report.html"
+    target.write_text(html, encoding="utf-8")
+    return target
+
+
+def _metrics(folder: Path) -> list[dict[str, Any]]:
+    file = folder / "metrics.jsonl"
+    if not file.exists():
+        raise UsageError(f"{folder} holds no metrics.jsonl; expected a directory that `dra-grpo train` wrote")
+    lines = json_lines(file)
+    if not lines:
+        raise UsageError(f"{file} is empty: the run was stopped before its first step; train it first")
+    return lines
+
+
+def _evaluations(folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    sides: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        evaluation = read_json(folder / "eval.json")
+        if not evaluation:
+            continue
+        sides.setdefault("base", evaluation["base"])
+        sides["trained" if len(folders) == 1 else folder.name] = evaluation["trained"]
+    return sides
+
+
+def _shown(file: Path) -> list[dict[str, Any]]:
+    """Some groups of the first and the last saved step, each as rows."""
+    if not file.exists():
+        return []
+    saved = json_lines(file)
+    steps = sorted({group["step"] for group in saved})
+    shown = []
+    for step in dict.fromkeys((steps[0], steps[-1])) if steps else ():
+        for group in [g for g in saved if g["step"] == step][:SHOWN_GROUPS]:
+            columns = ("completions", "correct", "rewards", "smi", "adjusted", "advantages")
+            rows = sorted(zip(*(group[c] for c in columns), strict=True), key=lambda row: (not row[1], row[0]))
+            shown.append({"step": step, "prompt": group["prompt"], "rows": rows})
+    return shown
+
+
+def _median_share(lines: Sequence[dict[str, Any]]) -> dict[str, float] | None:
+    """Median seconds of the adjustment and of the step, and their ratio."""
+    timed = [(x["dra/seconds"], x["step_time"]) for x in lines if x.get("dra/seconds") and x.get("step_time")]
+    if not timed:
+        return None
+    own, step = median(t[0] for t in timed), median(t[1] for t in timed)
+    return {"own": own, "step": step, "share": own / step}
