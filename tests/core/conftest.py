@@ -25,6 +25,31 @@ def worked():
 
 
 @pytest.fixture(scope="session")
+def random_batch():
+    """(rewards (B, G) of 0 and 1, embeddings (B, G, D)), the same for the same seed."""
+
+    def random_batch(B=3, G=5, D=8, seed=0, dtype=torch.float64):
+        g = torch.Generator().manual_seed(seed)
+        rewards = torch.randint(0, 2, (B, G), generator=g).to(dtype)
+        return rewards, torch.randn(B, G, D, generator=g, dtype=torch.float64).to(dtype)
+
+    return random_batch
+
+
+@pytest.fixture(scope="session")
+def assert_same():
+    """Two `Adjusted` agree in rewards, weights and SMI."""
+
+    def assert_same(found, expected, atol=1e-12):
+        for name in ("rewards", "weights", "smi"):
+            torch.testing.assert_close(
+                getattr(found, name), getattr(expected, name), atol=atol, rtol=0, equal_nan=True, check_dtype=False
+            )
+
+    return assert_same
+
+
+@pytest.fixture(scope="session")
 def loops():
     """Plain-Python references over lists of floats."""
     return SimpleNamespace(

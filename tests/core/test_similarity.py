@@ -135,9 +135,7 @@ def test_prompt_centring_removes_what_all_rows_share():
     x = random_rows(6, 8)
     shared = torch.full((8,), 50.0, dtype=torch.float64)
     assert cosine_similarity(x + shared).min() > 0.9
-    torch.testing.assert_close(
-        KERNELS["prompt_centred"](x + shared), KERNELS["prompt_centred"](x), atol=1e-12, rtol=0
-    )
+    torch.testing.assert_close(KERNELS["prompt_centred"](x + shared), KERNELS["prompt_centred"](x), atol=1e-12, rtol=0)
 
 
 def test_prompt_centred_copies_are_zero_vectors_not_rounding():

@@ -13,8 +13,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dra_grpo.core.smi import SMI, facility_location, graph_cut, graph_cut_of_rows, logdet
 from dra_grpo.core.similarity import cosine_similarity
+from dra_grpo.core.smi import SMI, facility_location, graph_cut, graph_cut_of_rows, logdet
 from dra_grpo.errors import UsageError
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40, database=None)

@@ -1,0 +1,101 @@
+"""GRPO's and Dr.GRPO's advantages against a plain loop and against the formula TRL computes."""
+
+from __future__ import annotations
+
+import ast
+import math
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dra_grpo import grpo_advantages
+
+deterministic = settings(derandomize=True, deadline=None, max_examples=100, database=None)
+SCALES = pytest.mark.parametrize("scale", ["group", "batch", "none"])
+REWARDS = st.sampled_from([math.nan, -1.0, 0.0, 0.1, 1.0, 2.5])
+
+
+@SCALES
+@given(rows=st.lists(st.tuples(REWARDS, st.integers(-2, 2)), max_size=12))
+@deterministic
+def test_equals_the_loop(loops, scale, rows):
+    rewards, ids = [r for r, _ in rows], [g for _, g in rows]
+    found = grpo_advantages(torch.tensor(rewards, dtype=torch.float64), torch.tensor(ids, dtype=torch.long), scale)
+    assert found.tolist() == pytest.approx(loops.advantages(rewards, ids, scale), abs=1e-11)
+
+
+@SCALES
+def test_batch_and_flat_rows_agree(scale):
+    rewards = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(24, generator=torch.Generator().manual_seed(1))
+    ids = torch.tensor([-7, 3, 10**15, 0]).repeat_interleave(6)
+    found = grpo_advantages(rewards.flatten()[order], ids[order], scale)
+    torch.testing.assert_close(found, grpo_advantages(rewards, scale=scale).flatten()[order], atol=1e-6, rtol=0)
+    one = grpo_advantages(rewards[0], scale=scale)
+    torch.testing.assert_close(one, grpo_advantages(rewards[:1], scale=scale)[0], atol=0, rtol=0)
+
+
+def trl_nanstd():
+    """TRL's own function, taken from its file: importing TRL would cost seconds."""
+    spec = find_spec("trl")
+    if spec is None:
+        pytest.skip("trl is not installed; pip install 'dra-grpo[trl]'")
+    source = Path(spec.submodule_search_locations[0], "trainer", "utils.py").read_text(encoding="utf-8")
+    functions = [n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef) and n.name == "nanstd"]
+    namespace = {"torch": torch}
+    exec(compile(ast.Module(functions, []), "trl", "exec"), namespace)
+    return namespace["nanstd"]
+
+
+@SCALES
+@pytest.mark.parametrize("unscorable", [0.0, 0.2], ids=["all scored", "some not"])
+def test_equals_trl(scale, unscorable):
+    nanstd = trl_nanstd()
+    g = torch.Generator().manual_seed(2)
+    rewards = torch.randint(0, 3, (16, 8), generator=g) * 0.5
+    rewards[torch.rand(16, 8, generator=g) < unscorable] = torch.nan
+    expected = rewards - rewards.nanmean(1, keepdim=True)
+    if scale != "none":
+        expected = expected / ((nanstd(rewards, dim=1, keepdim=True) if scale == "group" else nanstd(rewards)) + 1e-4)
+    torch.testing.assert_close(grpo_advantages(rewards, scale=scale), expected.nan_to_num(0.0), atol=1e-6, rtol=0)
+
+
+@SCALES
+def test_unscorable_rows_and_singletons_get_zero(scale):
+    rewards = torch.tensor([1.0, torch.nan, 3.0, 5.0, torch.nan, torch.nan])
+    found = grpo_advantages(rewards, torch.tensor([0, 0, 1, 0, 2, 2]), scale)
+    assert found[[1, 2, 4, 5]].tolist() == [0.0] * 4
+    assert found[0] == -found[3] != 0
+
+
+@SCALES
+@pytest.mark.parametrize("rewards", [[], [1.0], [math.nan], [math.nan, math.nan]], ids=str)
+def test_nothing_to_compare_with(scale, rewards):
+    found = grpo_advantages(torch.tensor(rewards), scale=scale)
+    assert found.tolist() == [0.0] * len(rewards)
+
+
+@SCALES
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 1 / 3])
+def test_equal_rewards_give_no_gradient(scale, value):
+    """What rounding leaves of R − mean must stay small against eps, or noise would train."""
+    assert grpo_advantages(torch.full((4, 7), value), scale=scale).abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool, torch.float16, torch.bfloat16])
+def test_any_dtype_is_computed_in_float32(dtype):
+    rewards = torch.tensor([[1, 0, 0, 1], [1, 1, 1, 0]])
+    found = grpo_advantages(rewards.to(dtype))
+    assert found.dtype == torch.float32
+    assert torch.equal(found, grpo_advantages(rewards.float()))
+
+
+def test_eps_is_added_to_the_deviation():
+    rewards = torch.tensor([0.0, 2.0], dtype=torch.float64)
+    assert grpo_advantages(rewards, eps=0.5).tolist() == pytest.approx(
+        [-1 / (math.sqrt(2) + 0.5), 1 / (math.sqrt(2) + 0.5)]
+    )
