@@ -16,14 +16,16 @@ def grpo_advantages(
     groups: Tensor | None = None,
     scale: Literal["group", "batch", "none"] = "group",
     eps: float = 1e-4,
+    std_floor: float = 0.0,
 ) -> Tensor:
-    """A_i = (R_i − mean_group R) / (σ + eps), σ with Bessel's correction.
+    """A_i = (R_i − mean_group R) / (max(σ, std_floor) + eps), σ with Bessel's correction.
 
     Args:
         rewards: (B, G), or (N,) with `groups`, or (N,) as one group. NaN marks a row that could not be scored.
         groups: (N,) group ids, any integers in any order; None for a 2-D `rewards` or a single group.
         scale: σ over the "group" (GRPO), over the whole "batch", or "none" (Dr.GRPO: the centred reward, undivided).
         eps: added to σ; TRL's value is 1e-4.
+        std_floor: least σ that is divided by, so that differences much smaller than the reward's own stay small.
 
     Returns:
         Shaped like `rewards`, at least float32. Unscorable rows are left out of mean and σ and get 0, and so does the
@@ -52,7 +54,7 @@ def grpo_advantages(
         std = (index.sum(centred.square()) / (count - 1).clamp(min=1)).sqrt()[index.group]
     else:
         std = flat[scored].std() if scored.sum() > 1 else flat.new_zeros(())
-    return (centred / (std + eps)).reshape(rewards.shape)
+    return (centred / (std.clamp(min=std_floor) + eps)).reshape(rewards.shape)
 
 
 def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, GroupIndex]:

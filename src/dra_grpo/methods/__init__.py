@@ -1,9 +1,27 @@
 """One file = one method; `METHODS` is where a name becomes one."""
 
+from dra_grpo.methods.clusters import cluster_fields
+from dra_grpo.methods.darling import darling
 from dra_grpo.methods.dra import dra
-from dra_grpo.methods.method import Method, MethodProtocol
+from dra_grpo.methods.dra_blend import dra_blend
+from dra_grpo.methods.dra_robust import DRA_ROBUST
+from dra_grpo.methods.dra_signed import dra_signed
+from dra_grpo.methods.evol import evol
+from dra_grpo.methods.length import length, length_fields
+from dra_grpo.methods.logdet_marginal import logdet_marginal
+from dra_grpo.methods.method import Method, MethodProtocol, check_needs
+from dra_grpo.methods.mmr import mmr
 from dra_grpo.methods.none import none
+from dra_grpo.methods.pass_at_k import pass_at_k
+from dra_grpo.methods.permuted import permuted
+from dra_grpo.methods.pkpo import pkpo
+from dra_grpo.methods.random_embeddings import random_embeddings, random_fields
+from dra_grpo.methods.risk_sensitive import risk_sensitive
+from dra_grpo.methods.uniqueness import uniqueness
+from dra_grpo.methods.unlikeliness import unlikeliness
 from dra_grpo.registry import Registry
+
+DRA, OURS = "arXiv 2505.09655", "this project"
 
 METHODS: Registry[MethodProtocol] = Registry(
     "method",
@@ -11,10 +29,30 @@ METHODS: Registry[MethodProtocol] = Registry(
     {
         method.name: method
         for method in (
-            Method("dra", dra, "reward", ("embeddings",), "arXiv 2505.09655"),
+            # DRA and ours
+            Method("dra", dra, "reward", ("embeddings",), DRA),
+            Method("dra-robust", dra, "reward", ("embeddings",), DRA, DRA_ROBUST),
+            Method("dra-signed", dra_signed, "advantage", ("embeddings",), OURS),
+            Method("dra-blend", dra_blend, "advantage", ("embeddings",), OURS),
+            # its peers
+            Method("mmr", mmr, "reward", ("embeddings",), "arXiv 2601.09085"),
+            Method("darling", darling, "reward", cluster_fields, "arXiv 2509.02534"),
+            Method("uniqueness", uniqueness, "advantage", cluster_fields, "arXiv 2601.08763"),
+            Method("logdet_marginal", logdet_marginal, "reward", ("embeddings",), "arXiv 2605.11461"),
+            Method("evol", evol, "reward", ("embeddings",), "arXiv 2509.15194"),
+            Method("unlikeliness", unlikeliness, "reward", ("logprobs",), "arXiv 2506.02355"),
+            Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751"),
+            Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201"),
+            Method("pkpo-loo", pkpo, "advantage", (), "arXiv 2505.15201", {"baseline": "loo-1"}),
+            Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
+            # controls
             Method("none", none, "reward", (), "arXiv 2402.03300"),
+            Method("permuted", permuted, "reward", ("embeddings",), DRA, base=dra),
+            Method("permuted-correct", permuted, "reward", ("embeddings",), DRA, {"among": "correct"}, base=dra),
+            Method("random", random_embeddings, "reward", random_fields, DRA, base=dra),
+            Method("length", length, "reward", length_fields, DRA),
         )
     },
 )
 
-__all__ = ["METHODS", "Method", "MethodProtocol"]
+__all__ = ["METHODS", "Method", "MethodProtocol", "check_needs"]

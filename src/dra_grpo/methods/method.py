@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
@@ -39,6 +39,7 @@ class Method:
         fields: the optional fields of `Rollouts` it needs, or a function of the options that says which.
         source: the paper.
         preset: options that differ from the function's defaults.
+        base: the function whose options `adjust` passes on as `**options`; None where it takes none.
     """
 
     name: str
@@ -47,13 +48,14 @@ class Method:
     fields: tuple[str, ...] | Callable[[dict[str, Any]], tuple[str, ...]]
     source: str
     preset: Mapping[str, Any] = field(default_factory=dict)
+    base: Callable[..., Adjusted] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
         """Every option with its default under this preset."""
-        parameters = inspect.signature(self.adjust).parameters.values()
-        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
-        return {**defaults, **self.preset}
+        functions = [self.adjust] if self.base is None else [self.base, self.adjust]
+        parameters = [p for function in functions for p in inspect.signature(function).parameters.values()]
+        return {**{p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}, **self.preset}
 
     @property
     def summary(self) -> str:
@@ -75,11 +77,8 @@ class Method:
         Raises:
             UsageError: an option the method does not have, or a field of `rollouts` that it needs and is None.
         """
-        settings = self._settings(options)
-        missing = [name for name in self.needs(**options) if getattr(rollouts, name) is None]
-        if missing:
-            raise UsageError(f"method {self.name!r} needs {' and '.join(missing)}, which the rollouts do not carry")
-        return self.adjust(rollouts, **settings)
+        check_needs(self, [name for name in RICH_FIELDS if getattr(rollouts, name) is not None], **options)
+        return self.adjust(rollouts, **self._settings(options))
 
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
         settings = self.options
@@ -89,3 +88,40 @@ class Method:
                 hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(settings) or 'none'}"
                 raise UsageError(f"method {self.name!r} has no option {name!r}; {hint}")
         return {**settings, **options}
+
+
+RICH_FIELDS = ("embeddings", "correct", "logprobs", "answers", "texts")
+"""The fields of `Rollouts` that not everyone can fill."""
+
+
+def check_needs(method: MethodProtocol, available: Collection[str], **options: Any) -> None:
+    """Raise unless `available` holds every field that `method` needs with these options: ask before training starts.
+
+    Raises:
+        UsageError: a field is missing (all are named), `method` has no such option, or it is no method at all.
+
+    Example:
+        >>> from dra_grpo.methods import METHODS
+        >>> check_needs(METHODS["unlikeliness"], ["embeddings", "texts"])
+        Traceback (most recent call last):
+        dra_grpo.errors.UsageError: method 'unlikeliness' needs logprobs, which the rollouts do not carry
+    """
+    if not isinstance(method, MethodProtocol):
+        raise UsageError(
+            f"a method has name, stage, source and needs(); got {method!r}: wrap it in dra_grpo.methods.Method"
+        )
+    missing = [name for name in method.needs(**options) if name not in available]
+    if missing:
+        raise UsageError(f"method {method.name!r} needs {' and '.join(missing)}, which the rollouts do not carry")
+
+
+def given(rollouts: Rollouts, name: str) -> Any:
+    """The field `name` of `rollouts`.
+
+    Raises:
+        UsageError: the rollouts do not carry it.
+    """
+    value = getattr(rollouts, name)
+    if value is None:
+        raise UsageError(f"{name} are needed, which the rollouts do not carry; give Rollouts({name}=...)")
+    return value

@@ -1,0 +1,52 @@
+"""dra-signed: what GRPO gives the correct completions, shared out among them by DRA's weights."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from dra_grpo.core import Adjusted, Rollouts, grpo_advantages, redundancy
+
+
+def dra_signed(
+    rollouts: Rollouts,
+    *,
+    smi: str = "graph_cut",
+    kernel: str = "cosine",
+    jitter: float = 1e-3,
+    correct_only: bool = False,
+    scale: Literal["group", "batch", "none"] = "group",
+    eps: float = 1e-4,
+) -> Adjusted:
+    """A_i ← A_i·w_i·(Σ A⁺ / Σ A⁺w) over the correct completions with A > 0, w = 1/(1 + SMI); the others keep A.
+
+    The positive part keeps its sum, so a group's mean advantage stays what it was, no correct completion is pushed
+    down that GRPO pushes up, and an all-correct group gives no gradient: the noise of an encoder has no way in.
+
+    Args:
+        rollouts: with embeddings (N, D).
+        smi, kernel, jitter, correct_only: see `dra_grpo.core.redundancy`.
+        scale, eps: see `grpo_advantages`.
+
+    Returns:
+        `Adjusted` at the advantage stage.
+
+    Raises:
+        ValueError: an unknown choice.
+
+    Example:
+        >>> embeddings = torch.tensor([[1., 0.], [1., 0.], [0., 1.], [0., 1.]])
+        >>> rollouts = Rollouts(torch.tensor([1., 1., 1., 0.]), torch.zeros(4, dtype=torch.long), embeddings)
+        >>> dra_signed(rollouts, correct_only=True, scale="none").advantages
+        tensor([ 0.1875,  0.1875,  0.3750, -0.7500])
+
+    Source: this project.
+    """
+    value = redundancy(rollouts, smi=smi, kernel=kernel, jitter=jitter, correct_only=correct_only)
+    advantages = grpo_advantages(rollouts.rewards, rollouts.index.group, scale, eps)
+    index, raised = rollouts.index, rollouts.is_correct & (advantages > 0)
+    share = torch.where(raised, advantages / (1 + value), 0.0)
+    kept = index.sum(torch.where(raised, advantages, 0.0)) / index.sum(share)
+    weights = torch.where(raised, kept[index.group] / (1 + value), 1.0)
+    return Adjusted.from_advantages(rollouts, advantages * weights, weights, value)

@@ -1,0 +1,64 @@
+"""EVOL-RL: correctness decides the sign, novelty the size (arXiv 2509.15194)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from dra_grpo.core import Adjusted, Rollouts, group_similarity
+from dra_grpo.errors import UsageError
+
+
+def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") -> Adjusted:
+    """R̃ = ½ + ½u_i if correct, −1 + ½u_i if wrong, −1 without an answer; u the novelty, min-max scaled in its class.
+
+    Novelty is 1 − ½·mean_j S_ij over its class − ½·max_j S_ij over all, S the cosine clamped to [0, 1] and a class the
+    correct or the wrong completions of the group. A class without spread (copies, or one row) has u = ½.
+
+    Args:
+        rollouts: with embeddings; where they carry answers, a row whose answer is None could not be parsed: it gets −1
+            and takes no part in the others' novelty.
+        single: u of a class of one: "middle" is ½; "best" is 1, as in the released code.
+
+    Returns:
+        `Adjusted` at the reward stage, blind to the size of R; a group of one scored row keeps its R.
+
+    Raises:
+        ValueError: an unknown choice.
+
+    Example:
+        >>> embeddings = torch.tensor([[1., 0.], [1., 0.], [0., 1.], [1., 0.]])
+        >>> rollouts = Rollouts(torch.tensor([1., 1., 1., 0.]), torch.zeros(4, dtype=torch.long), embeddings)
+        >>> evol(rollouts).rewards
+        tensor([ 0.5000,  0.5000,  1.0000, -0.7500])
+
+    Source: arXiv 2509.15194; YujunZhou/EVOL-RL, `semantic_novelty.py`. Different here: correctness is given and not
+    the group's majority; and the one parsable row of a group keeps its place, where the released code gives it −1.
+    """
+    if single not in ("middle", "best"):
+        raise UsageError(f"unknown single {single!r}; expected 'middle' or 'best'")
+    index, device = rollouts.index, rollouts.rewards.device
+    scored = index.pad(rollouts.scored, False)
+    parsed = torch.ones_like(rollouts.scored)
+    if rollouts.answers is not None:
+        parsed = torch.tensor([answer is not None for answer in rollouts.answers], dtype=torch.bool, device=device)
+    valid = scored & index.pad(parsed, False)
+    correct = index.pad(rollouts.is_correct, False)
+    similarity = group_similarity(rollouts, "cosine_clamped").to(rollouts.precise_rewards.dtype)
+    other = valid[:, None, :] & ~torch.eye(index.shape[1], dtype=torch.bool, device=device)
+    alike = other & (correct[:, :, None] == correct[:, None, :])
+    mean = (similarity * alike).sum(-1) / alike.sum(-1).clamp(min=1)
+    novelty = 1 - mean / 2 - (similarity * other).amax(-1) / 2
+    unit = torch.full_like(novelty, 0.5)
+    for members in (valid & correct, valid & ~correct):
+        low = novelty.masked_fill(~members, torch.inf).amin(1, keepdim=True)
+        high = novelty.masked_fill(~members, -torch.inf).amax(1, keepdim=True)
+        spread = high - low
+        # What is left of copies after rounding is no novelty.
+        unit = torch.where(members & (spread > 1e-6), (novelty - low) / spread, unit)
+        if single == "best":
+            unit = unit.masked_fill(members & (members.sum(1, keepdim=True) == 1), 1.0)
+    rewards = torch.where(correct, 0.5 + unit / 2, unit / 2 - 1).masked_fill(~valid, -1.0)
+    alone = scored.sum(1)[index.group] == 1
+    return Adjusted.from_rewards(rollouts, torch.where(alone, rollouts.precise_rewards, index.unpad(rewards)))

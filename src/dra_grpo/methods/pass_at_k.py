@@ -1,0 +1,49 @@
+"""Pass@k training: the advantage whose reward is that any of k completions is correct (arXiv 2508.10751)."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+
+from dra_grpo.core import Adjusted, Rollouts
+from dra_grpo.core.combinatorics import miss_probability
+from dra_grpo.errors import UsageError
+
+
+def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
+    """A = (1 − ρ)/σ if correct, (1 − ρ − C(n−c−1, k−1)/C(n−1, k−1))/σ if wrong; ρ = pass@k, σ = √(ρ(1 − ρ)).
+
+    Args:
+        rollouts: n scored completions a group, c of them correct.
+        k: how many tries the policy is trained for; 1 is GRPO with the population standard deviation.
+
+    Returns:
+        `Adjusted` at the advantage stage; 0 where σ = 0 (no correct completion, or fewer than k wrong ones) and in
+        groups of fewer than k.
+
+    Raises:
+        ValueError: k below 1.
+
+    Example:
+        >>> correct = torch.tensor([1., 1., 0., 0., 0., 0., 0., 0.])
+        >>> pass_at_k(Rollouts(correct, torch.zeros(8, dtype=torch.long)), k=2).advantages[[0, 7]]
+        tensor([ 1.0742, -0.3581])
+
+    Source: arXiv 2508.10751; RUCAIBox/Passk_Training, `calc_adv`, which adds 1e-6 to σ.
+    """
+    if k < 1:
+        raise UsageError(f"k must be 1 or more; got {k}")
+    index = rollouts.index
+    if k > index.shape[1] > 0:
+        warnings.warn(
+            f"pass_at_k with k={k} has no gradient: the largest group has {index.shape[1]} completions", stacklevel=2
+        )
+    n, c = index.sum(rollouts.scored.long()), index.sum(rollouts.is_correct.long())
+    miss = miss_probability(n, c, k)
+    std = (miss * (1 - miss)).sqrt()
+    scale = torch.where((std > 0) & (n >= k), 1 / std, 0.0)
+    right = miss * scale
+    wrong = (miss - miss_probability(n - 1, c, k - 1)) * torch.where(scale > 0, scale, 0.0)
+    advantages = torch.where(rollouts.is_correct, right[index.group], wrong[index.group])
+    return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))

@@ -1,0 +1,69 @@
+"""The worked numbers of every method, through the public doors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dra_grpo import METHODS, Rollouts, adjust_rewards
+
+S = [[1.0, 0.9, 0.8, 0.2], [0.9, 1.0, 0.7, 0.1], [0.8, 0.7, 1.0, 0.3], [0.2, 0.1, 0.3, 1.0]]
+EMBEDDINGS = torch.linalg.cholesky(torch.tensor(S, dtype=torch.float64))
+REWARDS = torch.tensor([1.0, 1.0, 0.0, 1.0], dtype=torch.float64)
+LOGPROBS = torch.tensor([-0.1, -0.5, -0.3, -0.9])
+
+AT_THE_REWARD = [
+    ("dra", {}, [0.344828, 0.370370, 0, 0.625]),
+    ("dra", {"correct_only": True}, [0.476190, 0.5, 0, 0.769231]),
+    ("mmr", {}, [1, 0.252526, -0.314726, 0.527911]),
+    ("mmr", {"ties": "first"}, [1, 0.252526, -0.314726, 0.527911]),
+    ("darling", {}, [0.333333, 0.333333, 0, 1]),
+    ("darling", {"linkage": "complete"}, [0.333333, 0.333333, 0, 1]),
+    ("logdet_marginal", {}, [0.459295, 0.466842, 0, 0.683065]),
+    ("logdet_marginal", {"credit": "shapley"}, [0.575809, 0.579583, 0, 0.687694]),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "expected"), AT_THE_REWARD, ids=lambda value: str(value)[:40])
+def test_rewards_of_the_worked_example(method, options, expected):
+    adjusted = adjust_rewards(REWARDS, EMBEDDINGS, method=method, **options)
+    assert adjusted.stage == "reward"
+    assert adjusted.advantages is None
+    torch.testing.assert_close(adjusted.rewards, torch.tensor(expected, dtype=torch.float64), atol=1e-5, rtol=0)
+
+
+def test_unlikeliness_of_the_worked_example():
+    adjusted = adjust_rewards(REWARDS, None, method="unlikeliness", logprobs=LOGPROBS)
+    expected = torch.tensor([0.8125, 0.9375, 0, 1], dtype=torch.float64)
+    torch.testing.assert_close(adjusted.rewards, expected, atol=1e-5, rtol=0)
+
+
+def test_shapley_values_sum_to_the_volume():
+    adjusted = adjust_rewards(REWARDS, EMBEDDINGS, method="logdet_marginal", credit="shapley")
+    assert adjusted.rewards.sum().item() == pytest.approx(1.843086, abs=1e-5)
+
+
+def test_mmr_weighs_by_the_sigmoid_of_the_population_std():
+    by_default = adjust_rewards(REWARDS, EMBEDDINGS, method="mmr").rewards
+    given = adjust_rewards(REWARDS, EMBEDDINGS, method="mmr", lam=0.606593).rewards
+    torch.testing.assert_close(by_default, given, atol=1e-6, rtol=0)
+
+
+AT_THE_ADVANTAGE = [
+    ("pass_at_k", {"k": 2}, (8, 2), (1.074172, -0.358057)),
+    ("pass_at_k", {"k": 4}, (8, 2), (0.522233, -0.174078)),
+    ("pass_at_k", {"k": 1}, (8, 2), (3**0.5, -(3**-0.5))),
+    ("pkpo", {"k": 3}, (5, 2), (0.6, 0.5)),
+    ("risk_sensitive", {}, (4, 1), (0.922469, -0.307490)),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "counts", "expected"), AT_THE_ADVANTAGE, ids=str)
+def test_advantages_of_n_completions_of_which_c_are_correct(method, options, counts, expected):
+    n, c = counts
+    rewards = torch.tensor([1.0] * c + [0.0] * (n - c))
+    adjusted = METHODS[method](Rollouts(rewards, torch.zeros(n, dtype=torch.long)), **options)
+    assert adjusted.stage == "advantage"
+    torch.testing.assert_close(adjusted.rewards, rewards)
+    right, wrong = expected
+    torch.testing.assert_close(adjusted.advantages, torch.where(rewards > 0, right, wrong), atol=1e-5, rtol=0)
