@@ -37,7 +37,8 @@ def bootstrap_mean(values: Tensor, *, confidence: float = 0.95, resamples: int =
         The mean and the interval's ends.
 
     Raises:
-        UsageError: no values, more than one dimension, a value that is not finite, or a confidence outside (0, 1).
+        UsageError: no values, more than one dimension, a value that is not finite, a confidence outside
+            (0, 1), or no resamples.
 
     >>> bootstrap_mean(torch.tensor([1.0, 1.0, 1.0]))
     Interval(value=1.0, low=1.0, high=1.0)
@@ -48,6 +49,8 @@ def bootstrap_mean(values: Tensor, *, confidence: float = 0.95, resamples: int =
         raise UsageError(f"a bootstrap over problems needs (N,) values with N > 0, got shape {tuple(values.shape)}")
     if not 0 < confidence < 1:
         raise UsageError(f"confidence is {confidence}, expected a number between 0 and 1")
+    if resamples < 1:
+        raise UsageError(f"resamples is {resamples}, expected 1 or more")
     values = values.detach().to("cpu", torch.float64)
     if not values.isfinite().all():
         row = int((~values.isfinite()).nonzero()[0])

@@ -8,6 +8,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ Measure = Callable[["Qwen2ForCausalLM", "PreTrainedTokenizerFast"], dict[str, An
 def pretrain(
     output_dir: str | Path,
     *,
-    steps: int = 1_500,
+    steps: int = 1_000,
     batch_size: int = 128,
     learning_rate: float = 1e-3,
     size: int = 3,
@@ -67,16 +68,16 @@ def pretrain(
         raise UsageError(f"steps is {steps} and batch_size {batch_size}, expected 1 or more of both")
     started = time.perf_counter()
     tokenizer = character_tokenizer()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
         model = untrained_model(tokenizer)
-    batches = _batches(tokenizer, batch_size, size, seed)
+    rows = batches(tokenizer, batch_size, size, seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps=steps))
     model.train()
     mean_loss = math.log(len(tokenizer))
     for step in range(1, steps + 1):
-        loss = _loss(model, *next(batches))
+        loss = _loss(model, *next(rows))
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -108,11 +109,11 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
 
 
-def _batches(
+def batches(
     tokenizer: PreTrainedTokenizerFast, batch_size: int, size: int, seed: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches of token ids and labels, both (batch, length), padded on the right."""
-    rows = [(problem.prompt, accepted_texts(problem)) for problem in problems("train", size=size)]
+    rows = _train_rows(size)
     draw = random.Random(seed)
     while True:
         ids, labels = [], []
@@ -126,6 +127,12 @@ def _batches(
             pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id),
             pad_sequence(labels, batch_first=True, padding_value=IGNORED),
         )
+
+
+@cache
+def _train_rows(size: int) -> list[tuple[str, tuple[str, ...]]]:
+    """The prompt and the accepted texts of every train problem; enumerating them takes seconds."""
+    return [(problem.prompt, accepted_texts(problem)) for problem in problems("train", size=size)]
 
 
 def _loss(model: Qwen2ForCausalLM, ids: Tensor, labels: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from dra_grpo.tasks.countdown.problem import Problem
 from dra_grpo.tasks.countdown.solutions import derivations
 
 Split = Literal["train", "validation", "test"]
-LARGEST_NUMBER = 20
+LARGEST_NUMBER = 25
 LARGEST_TARGET = 100
 SIZES = (3, 4)
 
@@ -21,7 +21,7 @@ SIZES = (3, 4)
 def problems(split: Split, count: int | None = None, size: int = 3, seed: int = 0) -> list[Problem]:
     """`count` distinct problems of a split, each with two distinct solutions or more, in an order drawn by `seed`.
 
-    Numbers are 1 to 20 in rising order, equal ones allowed, and targets 1 to 100. A multiset of numbers belongs to
+    Numbers are 1 to 25 in rising order, equal ones allowed, and targets 1 to 100. A multiset of numbers belongs to
     one split by a hash of its own, whatever the seed. Every multiset is used once before one is used again,
     with another target, and a smaller `count` gives the head of the same list.
 
@@ -35,7 +35,7 @@ def problems(split: Split, count: int | None = None, size: int = 3, seed: int = 
         UsageError: an unknown split or size, or more problems than the split has.
 
     >>> [problem.prompt for problem in problems("test", 2)]
-    ['2,12,18>4:', '11,12,20>21:']
+    ['2,22,22>46:', '11,11,22>22:']
     """
     if split not in get_args(Split):
         raise UsageError(f"split is {split!r}, expected one of {', '.join(get_args(Split))}")

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.rewards.countdown import countdown_reward, step_validity
+
+REWARDS = [countdown_reward, step_validity]
+SOLUTION = "3+5=8,8*2=16"
+
+
+def chat(content: object) -> list[dict]:
+    return [{"role": "assistant", "content": content}]
+
+
+def columns(rows: int) -> dict:
+    return {"numbers": [[3, 5, 2]] * rows, "target": [16] * rows}
+
+
+@pytest.mark.parametrize(
+    "text, correct, validity",
+    [
+        (SOLUTION, 1.0, 1.0),
+        ("5+3=8,2*8=16", 1.0, 1.0),
+        ("3+5=8,8+2=10", 0.0, 1.0),  # every step right, another target
+        ("3+5=8,8*2=17", 0.0, 0.5),
+        ("3+5=9,9*2=18", 0.0, 0.5),
+        ("3+5=8", 0.0, 0.5),  # a step left out counts as one not valid
+        ("3+5=8,8*2=16,1+1=2", 0.0, 2 / 3),
+        ("3+5=8,3+5=8", 0.0, 0.5),  # a step cannot be had twice
+        ("4+4=8,8*2=16", 0.0, 0.0),
+        (SOLUTION + "\n", 0.0, 0.5),
+        (" " + SOLUTION, 0.0, 0.0),  # without step 1 there is no 8 for step 2
+        ("", 0.0, 0.0),
+        ("16", 0.0, 0.0),
+    ],
+)
+@pytest.mark.parametrize("form", [str, chat], ids=["text", "chat"])
+def test_worked_rewards(text, correct, validity, form):
+    assert countdown_reward([form(text)], **columns(1)) == [correct]
+    assert step_validity([form(text)], **columns(1)) == [validity]
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_rows_meet_their_own_columns(reward):
+    texts = [SOLUTION, "2*3=6,6+1=7", SOLUTION]
+    rewards = reward(texts, numbers=[[3, 5, 2], [1, 2, 3], [4, 4, 4]], target=[16, 7, 16])
+    assert rewards == [1.0, 1.0, 0.0]
+    assert all(type(value) is float for value in rewards)
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_takes_what_a_trainer_passes(reward):
+    extra = {"prompts": ["3,5,2>16:"], "completion_ids": [[1, 2]], "trainer_state": None, "log_metric": print}
+    assert reward(completions=[SOLUTION], **columns(1), **extra) == [1.0]
+    assert reward(completions=[], **columns(0)) == []
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_the_last_message_of_a_chat_counts(reward):
+    messages = [*chat("3+5=9"), {"role": "tool", "content": "no"}, *chat(SOLUTION)]
+    assert reward([messages, [], chat(None)], **columns(3)) == [1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+@pytest.mark.parametrize(
+    "text",
+    ["9" * 10**6, "3+5=8," * 170_000, "," * 10**6, "²" * 10**6, "3+5=8,8*2=" + "16" * 10**6, "\0\ud800\u202e"],
+    ids=["digits", "repeats", "commas", "superscripts", "result", "controls"],
+)
+def test_hostile_text_is_scored_quickly_and_low(reward, text):
+    started = time.perf_counter()
+    (value,) = reward([text], **columns(1))
+    assert time.perf_counter() - started < 2  # a quadratic pass over 1 MB would take minutes
+    assert 0.0 <= value <= 0.5
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_refuses_columns_of_another_length(reward):
+    with pytest.raises(UsageError) as error:
+        reward([SOLUTION] * 2, numbers=[[3, 5, 2]], target=[16, 16])
+    assert str(error.value) == (
+        "2 completions came with 1 numbers and 2 targets; each completion needs its own row of both columns"
+    )
+
+
+@pytest.mark.parametrize("reward", REWARDS)
+def test_refuses_a_row_that_is_no_problem(reward):
+    with pytest.raises(UsageError, match="Countdown numbers are integers from 1 to 9999, got 0"):
+        reward([SOLUTION], numbers=[[0, 5, 2]], target=[16])
