@@ -1,0 +1,58 @@
+"""Equality of two answers as mathematics, by math-verify; only grading workers import this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dra_grpo.errors import require
+
+Parsed = list[Any]  # math-verify's: the expression, where it could be read, and the normalised LaTeX
+
+
+class Algebra:
+    """math-verify, told what a gold and a boxed answer are, without its SIGALRM and its guesses at units.
+
+    Units are off because they take a variable for one: with them `6m` is 6 and `2t` is 2. `tidy` removes real ones.
+    """
+
+    def __init__(self) -> None:
+        require("math_verify", "grade", "grading answers as mathematics")
+        from latex2sympy2_extended import NormalizationConfig
+        from math_verify import LatexExtractionConfig, parse, verify
+        from math_verify.grader import is_relation
+
+        self._parse, self._verify, self._is_relation = parse, verify, is_relation
+        normalization = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True)
+        self._config = [LatexExtractionConfig(boxed_match_priority=0, normalization_config=normalization)]
+        # The first call compiles regular expressions and the parser's tables: not on the first answer's time.
+        self.equal(self.parse(r"\frac{1}{2}"), "0.5")
+
+    def parse(self, latex: str) -> Parsed:
+        """Both golds and answers in a box of their own: a bare gold often differs from itself boxed."""
+        return self._parse(
+            rf"\boxed{{{latex}}}", extraction_config=self._config, parsing_timeout=0, raise_on_error=True
+        )
+
+    def gold(self, latex: str) -> Parsed:
+        """`parse`, or nothing where the text is no mathematics, or a relation that any other one would equal.
+
+        The parser does not tell `N` from `n`: to it, `N=n` holds always, and so would be met by `0=1`.
+        """
+        parsed = self.parse(latex)
+        if not parsed or isinstance(parsed[0], str):
+            return []
+        return [] if self._is_relation(parsed[0]) and self.equal(parsed, "0=1") else parsed
+
+    def equal(self, gold: Parsed, answer: str) -> bool:
+        """Whether `answer` is equal to `gold`; verification is not symmetric, so the gold stays first.
+
+        Raises:
+            MemoryError: it could not be decided within the memory limit.
+        """
+        target = self.parse(answer)
+        try:
+            return self._verify(gold, target, timeout_seconds=None, raise_on_error=True)
+        except MemoryError:
+            raise
+        except Exception:  # sympy raises all kinds: what it cannot compare is equal only as normalised LaTeX
+            return bool(target) and gold[-1] == target[-1]

@@ -1,0 +1,55 @@
+"""The format reward: reasoning in `<think>`, then the answer in `<answer>`, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from dra_grpo.rewards.completion import Completion, completion_text
+
+
+@dataclass(frozen=True)
+class FormatReward:
+    """1.0 for `<think>…</think><answer>…</answer>` with each tag once, in order and around some text; else 0.0.
+
+    White space may stand anywhere around the tags, other text only inside them. Linear in the length of the text.
+
+    Args:
+        answer_tags: whether the answer needs its tags; without, any text after `</think>` is the answer.
+        think_in_prompt: whether the prompt ends with `<think>`, as R1-distilled chat templates do; then the
+            completion must not open it again.
+
+    >>> FormatReward()(["<think>1+1</think>\\n<answer>2</answer>", "<think>1+1</think> 2", "2"])
+    [1.0, 0.0, 0.0]
+    >>> FormatReward(answer_tags=False, think_in_prompt=True)(["1+1</think> 2"])
+    [1.0]
+    """
+
+    answer_tags: bool = True
+    think_in_prompt: bool = False
+    __name__: ClassVar[str] = "format_reward"
+
+    def __call__(self, completions: Sequence[Completion], **columns: Any) -> list[float]:
+        """The rewards of N completions (texts or chats); `columns` are unused."""
+        return [float(self._well_formed(completion_text(completion))) for completion in completions]
+
+    def _well_formed(self, text: str) -> bool:
+        rest = "<think>" + text if self.think_in_prompt else text
+        tags = ("<think>", "</think>", "<answer>", "</answer>")
+        if any(rest.count(tag) != (self.answer_tags or tag.endswith("think>")) for tag in tags):
+            return False
+        between = []
+        for tag in tags if self.answer_tags else tags[:2]:
+            before, found, rest = rest.partition(tag)
+            if not found:  # it stands before an earlier one
+                return False
+            between.append(before.strip())
+        if self.answer_tags:
+            nothing, thought, gap, answer = between
+            return not nothing and bool(thought) and not gap and bool(answer) and not rest.strip()
+        nothing, thought = between
+        return not nothing and bool(thought) and bool(rest.strip())
+
+
+format_reward = FormatReward()

@@ -1,0 +1,97 @@
+"""Plain numbers, read exactly: integers, decimals, fractions, mixed numbers, powers of ten, numerals with a base."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+_INTEGER = r"(?:[0-9]{1,300}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,90})"
+_SIGN = r"(?P<sign>[+-]?)\s*"
+_DECIMAL = re.compile(
+    rf"{_SIGN}(?P<integer>{_INTEGER})?(?:\.(?P<decimals>[0-9]{{0,300}}))?"
+    r"(?:\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{\s*(?P<exponent>[+-]?[0-9]{1,3})\s*\}|(?P<digit>[0-9])))?"
+)
+_FRACTION = re.compile(
+    rf"{_SIGN}(?P<whole>{_INTEGER})?\s*(?:"
+    rf"\\frac\s*(?:\{{\s*(?P<minus>-?)\s*(?P<a>{_INTEGER})\s*\}}|(?P<b>[0-9]))"
+    rf"\s*(?:\{{\s*(?P<c>{_INTEGER})\s*\}}|(?P<d>[0-9]))"
+    rf"|(?P<e>{_INTEGER})\s*/\s*(?P<f>{_INTEGER}))"
+)
+_BASED = re.compile(r"(?P<digits>[0-9]{1,300})_\s*(?:\{\s*(?P<long>[0-9]{1,3})\s*\}|(?P<short>[0-9]))")
+
+
+@dataclass(frozen=True)
+class Numeral:
+    """A number as written: its exact value, and whether the writing was exact (no decimal point, no power of ten)."""
+
+    value: Fraction
+    exact: bool
+
+
+def numeral(text: str) -> Numeral | None:
+    """The number that `tidy` text spells out, or None where it is anything else.
+
+    >>> numeral("-1,234.50"), numeral(r"1\\frac{4}{5}").value, numeral(r"6 \\times 10^{-2}").value
+    (Numeral(value=Fraction(-2469, 2), exact=False), Fraction(9, 5), Fraction(3, 50))
+    >>> numeral("1/0") is None, numeral("2x") is None
+    (True, True)
+    """
+    return _decimal(text) or _fraction(text)
+
+
+def same_number(gold: Numeral, answer: Numeral) -> bool:
+    """Equality of two numbers: exact where both are written exactly, else to 5e-7 · min(1, 10·|gold|).
+
+    The tolerance is half of the sixth decimal, and never more than five parts in a million of the gold: a small
+    number is not equal to zero.
+
+    >>> same_number(numeral("1/3"), numeral("0.333333")), same_number(numeral("1/3"), numeral("0.33"))
+    (True, False)
+    >>> same_number(numeral("0.0000672"), numeral("0.000067"))
+    False
+    """
+    if gold.value == answer.value:
+        return True
+    if gold.exact and answer.exact:
+        return False
+    return abs(gold.value - answer.value) <= Fraction(5, 10**7) * min(Fraction(1), 10 * abs(gold.value))
+
+
+def based(text: str) -> tuple[str, int] | None:
+    """Digits and base of a numeral such as `52_8`.
+
+    >>> based("52_8"), based("4210_{5}"), based("a_1") is None
+    (('52', 8), ('4210', 5), True)
+    """
+    match = _BASED.fullmatch(text)
+    return (match["digits"].lstrip("0") or "0", int(match["long"] or match["short"])) if match else None
+
+
+def _decimal(text: str) -> Numeral | None:
+    match = _DECIMAL.fullmatch(text)
+    if not match or not (match["integer"] or match["decimals"]):
+        return None
+    decimals = match["decimals"] or ""
+    power = int(match["exponent"] or match["digit"] or 0)
+    exact = match["decimals"] is None and match["exponent"] is None and match["digit"] is None
+    digits = (match["integer"] or "0").replace(",", "") + decimals
+    value = Fraction(int(digits)) * Fraction(10) ** (power - len(decimals))
+    return Numeral(-value if match["sign"] == "-" else value, exact)
+
+
+def _fraction(text: str) -> Numeral | None:
+    match = _FRACTION.fullmatch(text)
+    if not match:
+        return None
+    above = _integer(match["a"] or match["b"] or match["e"])
+    below = _integer(match["c"] or match["d"] or match["f"])
+    # `3 1/2` would need its space kept apart from `31/2`, and `2\frac{-1}{2}` is a product.
+    if below == 0 or (match["whole"] and (match["e"] or match["minus"])):
+        return None
+    value = _integer(match["whole"] or "0") + Fraction(above, below)
+    return Numeral(-value if (match["sign"] == "-") != (match["minus"] == "-") else value, True)
+
+
+def _integer(digits: str) -> int:
+    return int(digits.replace(",", ""))
