@@ -68,16 +68,16 @@ class DiversityAwareMixin:
         self._method = METHODS[self._dra.method]
         self._options = dict(self._dra.method_options)
         self._needs = self._method.needs(**self._options)
+        if self._method.stage == "advantage" and not isinstance(self, GRPOTrainer):
+            raise UsageError(
+                f"method {self._method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own; "
+                "use a GRPO trainer, or a method of the reward stage"
+            )
         super().__init__(*args, **kwargs)
         if getattr(self, "multi_objective_aggregation", "sum_then_normalize") != "sum_then_normalize":
             raise UsageError(
                 f"multi_objective_aggregation={self.multi_objective_aggregation!r} normalises each reward function by "
                 "itself, which leaves no total reward to adjust; use 'sum_then_normalize'"
-            )
-        if self._method.stage == "advantage" and not isinstance(self, GRPOTrainer):
-            raise UsageError(
-                f"method {self._method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own; "
-                "use a GRPO trainer, or a method of the reward stage"
             )
         self._correctness_column = correctness_column(self.reward_func_names, self._dra.correctness_reward)
         self._options |= self._trainer_options()

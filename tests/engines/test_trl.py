@@ -1,0 +1,284 @@
+"""The real TRL trainers, one process, against plain loops."""
+
+import logging
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from dra_grpo import grpo_advantages
+from dra_grpo.config import DRAConfig
+from dra_grpo.embedders import NgramEmbedder
+from dra_grpo.errors import UsageError
+
+NGRAM = DRAConfig(embedder="ngram")
+
+
+def vectors(texts):
+    return NgramEmbedder().encode(texts).double().tolist()
+
+
+def test_advantages_are_those_of_the_formula(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, NGRAM)
+    trainer.train()
+    batch = lab.last_batch(trainer)
+    raw = lab.known(batch.rewards["length_reward"])
+    assert {None, 0.0, 1.0} <= {*raw, None}
+    expected = lab.grpo_by_loops(lab.dra_by_loops(raw, vectors(batch.texts), 4), 4)
+    assert batch.advantages == pytest.approx(expected, abs=1e-5)
+    plain = lab.grpo_by_loops(raw, 4)
+    assert batch.advantages != pytest.approx(plain, abs=1e-3)
+
+
+def test_column_holds_the_adjustment_and_raw_rewards_stay(lab, tmp_path):
+    weights = [1.0, 2.0]
+    functions = [lab.length_reward, lab.comma_reward]
+    dra = DRAConfig(embedder="ngram", correctness_reward="length_reward")
+    trainer = lab.make_trainer(tmp_path, dra, rewards=functions, reward_weights=weights)
+    trainer.train()
+    batch = lab.last_batch(trainer)
+    first, second = (lab.known(batch.rewards[name]) for name in ("length_reward", "comma_reward"))
+    raw = [None if a is None else a + 2 * b for a, b in zip(first, second, strict=True)]
+    expected = lab.dra_by_loops(raw, vectors(batch.texts), 4)
+    change = [None if e is None else e - r for e, r in zip(expected, raw, strict=True)]
+    assert lab.known(batch.rewards["dra_adjustment"]) == pytest.approx(change, abs=1e-5)
+    assert trainer.args.reward_weights == weights == [1.0, 2.0]
+    assert len(functions) == 2
+    logged = trainer.state.log_history[0]
+    scored = [r for r in raw if r is not None]
+    assert logged["dra/raw_reward"] == pytest.approx(sum(scored) / len(scored), abs=1e-5)
+    assert logged["reward"] == pytest.approx(sum(e for e in expected if e is not None) / len(scored), abs=1e-5)
+    assert logged["reward"] == pytest.approx(
+        logged["dra/raw_reward"] + logged["rewards/dra_adjustment/mean"], abs=1e-5
+    )
+
+
+def test_correctness_comes_from_the_named_reward(lab, tmp_path):
+    dra = DRAConfig(embedder="ngram", correctness_reward="length_reward", method_options={"correct_only": True})
+    trainer = lab.make_trainer(tmp_path, dra, rewards=[lab.comma_reward, lab.length_reward])
+    trainer.train()
+    rollouts, _ = trainer.adjustment
+    right = [value == 1.0 for value in lab.last_batch(trainer).rewards["length_reward"]]
+    assert rollouts.is_correct.tolist() == right
+    assert (rollouts.rewards > 0).tolist() != right
+
+
+@pytest.mark.parametrize("name", [None, "comma_rewrd"])
+def test_without_a_word_on_correctness_it_refuses(lab, tmp_path, name):
+    dra = DRAConfig(embedder="ngram", correctness_reward=name)
+    with pytest.raises(UsageError, match=r"one of: length_reward, comma_reward$"):
+        lab.make_trainer(tmp_path, dra, rewards=[lab.length_reward, lab.comma_reward])
+
+
+def test_placeholder_hides_neither_unscorable_rows_nor_their_warning(lab, tmp_path, caplog):
+    def none_for_some(completions, **columns):
+        return [None if place in (1, 4) else float(place % 2) for place in range(len(completions))]
+
+    trainer = lab.make_trainer(tmp_path, NGRAM, rewards=[none_for_some])
+    trl_logger = logging.getLogger("trl.trainer.grpo_trainer")
+    trl_logger.addHandler(caplog.handler)
+    try:
+        trainer.train()
+    finally:
+        trl_logger.removeHandler(caplog.handler)
+    assert any("All reward functions returned None" in record.message for record in caplog.records)
+    batch = lab.last_batch(trainer)
+    assert [batch.advantages[1], batch.advantages[4]] == [0.0, 0.0]
+    assert lab.known(batch.rewards["dra_adjustment"])[1] is None
+    raw = lab.known(batch.rewards["none_for_some"])
+    expected = lab.grpo_by_loops(lab.dra_by_loops(raw, vectors(batch.texts), 4), 4)
+    assert batch.advantages == pytest.approx(expected, abs=1e-5)
+
+
+def test_zero_variance_is_told_of_raw_and_of_adjusted_rewards(lab, tmp_path):
+    def always_right(completions, **columns):
+        return [1.0] * len(completions)
+
+    trainer = lab.make_trainer(tmp_path, NGRAM, rewards=[always_right])
+    trainer.train()
+    logged = trainer.state.log_history[0]
+    assert logged["dra/raw_zero_variance"] == 1.0
+    assert logged["frac_reward_zero_std"] < 1.0
+
+
+def test_evaluation_sees_raw_rewards(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, NGRAM, per_device_eval_batch_size=4, num_generations_eval=4)
+    metrics = trainer.evaluate(trainer.train_dataset.select(range(2)))
+    assert metrics["eval_reward"] == pytest.approx(metrics["eval_rewards/length_reward/mean"], abs=1e-6)
+    assert "eval_dra/smi" not in metrics
+    assert metrics["eval_rewards/dra_adjustment/mean"] is None
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_parity_with_the_reference_advantages(lab, tmp_path, scale):
+    trainer = lab.make_trainer(tmp_path, NGRAM, scale_rewards=scale, loss_type="dr_grpo")
+    trainer.train()
+    rollouts, adjusted = trainer.adjustment
+    expected = grpo_advantages(adjusted.rewards, rollouts.groups, scale=scale)
+    assert lab.last_batch(trainer).advantages == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_rloo(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, NGRAM, rloo=True, beta=0.0)
+    trainer.train()
+    batch = lab.last_batch(trainer)
+    adjusted = lab.dra_by_loops(lab.known(batch.rewards["length_reward"]), vectors(batch.texts), 4)
+    assert batch.advantages == pytest.approx(lab.rloo_by_loops(adjusted, 4), abs=1e-5)
+
+
+def test_chat_completions_are_embedded_by_their_content(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, NGRAM, chat=True)
+    trainer.train()
+    batch = lab.last_batch(trainer)
+    expected = lab.grpo_by_loops(
+        lab.dra_by_loops(lab.known(batch.rewards["length_reward"]), vectors(batch.texts), 4), 4
+    )
+    assert batch.advantages == pytest.approx(expected, abs=1e-5)
+
+
+def test_advantage_stage_replaces_the_advantages_and_keeps_the_rewards(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, DRAConfig(method="dra-signed", embedder="ngram"))
+    captured = []
+    original = trainer._generate_and_score_completions
+    trainer._generate_and_score_completions = lambda inputs: captured.append(original(inputs)) or captured[-1]
+    trainer.train()
+    _, adjusted = trainer.adjustment
+    batch = lab.last_batch(trainer)
+    assert captured[0]["advantages"].tolist() == pytest.approx(adjusted.advantages.tolist(), abs=1e-6)
+    assert batch.advantages == pytest.approx(adjusted.advantages.tolist(), abs=1e-6)
+    change = [c for c in lab.known(batch.rewards["dra_adjustment"]) if c is not None]
+    assert change == [0.0] * len(change)
+
+
+def test_advantage_stage_needs_grpo(lab, tmp_path):
+    with pytest.raises(UsageError, match="replaces GRPO's advantages and DRARLOOTrainer has its own"):
+        lab.make_trainer(tmp_path, DRAConfig(method="dra-signed", embedder="ngram"), rloo=True)
+
+
+def test_policy_embedder_pools_the_policy_of_this_step(lab, tmp_path):
+    policy, tokenizer = lab.tiny_policy()
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    seen = Seen(lab.length_reward)
+    trainer = lab.make_trainer(tmp_path, DRAConfig(embedder="policy"), model=(policy, tokenizer), rewards=[seen])
+    trainer.train()
+    rollouts, _ = trainer.adjustment
+    policy.load_state_dict(before)
+    policy.eval()
+    rows = []
+    for prompt, ids in zip(trainer._logs["prompt"], seen.ids, strict=True):
+        prompt_ids = tokenizer(prompt).input_ids
+        with torch.no_grad():
+            output = policy(torch.tensor([prompt_ids + ids]), output_hidden_states=True)
+        rows.append(output.hidden_states[-1][0, len(prompt_ids) :].mean(0))
+    pooled = torch.stack(rows)
+    scored = ~rollouts.rewards.isnan()
+    torch.testing.assert_close(rollouts.embeddings, pooled - pooled[scored].mean(0), atol=1e-5, rtol=1e-4)
+
+
+class Seen:
+    """A reward function that keeps the token ids it was shown: texts do not hold every token."""
+
+    __name__ = "length_reward"
+
+    def __init__(self, reward):
+        self.reward = reward
+
+    def __call__(self, completions, completion_ids, **columns):
+        self.ids = completion_ids
+        return self.reward(completions)
+
+
+def test_policy_embedder_under_lora(lab, tmp_path):
+    from peft import LoraConfig
+
+    trainer = lab.make_trainer(
+        tmp_path, DRAConfig(embedder="policy"), peft_config=LoraConfig(r=2, target_modules=["q_proj"])
+    )
+    trainer.train()
+    rollouts, _ = trainer.adjustment
+    assert rollouts.embeddings.shape == (12, 32)
+    assert rollouts.embeddings.std() > 0
+
+
+def test_logprobs_reach_the_method(lab, tmp_path):
+    policy, tokenizer = lab.tiny_policy()
+    before = {name: value.clone() for name, value in policy.state_dict().items()}
+    seen = Seen(lab.length_reward)
+    dra = DRAConfig(method="unlikeliness")
+    trainer = lab.make_trainer(tmp_path, dra, model=(policy, tokenizer), rewards=[seen])
+    trainer.train()
+    rollouts, _ = trainer.adjustment
+    policy.load_state_dict(before)
+    policy.eval()
+    expected = []
+    for prompt, ids in zip(trainer._logs["prompt"], seen.ids, strict=True):
+        prompt_ids = tokenizer(prompt).input_ids
+        with torch.no_grad():
+            logits = type(policy).forward(policy, torch.tensor([prompt_ids + ids])).logits[0]
+        logps = logits.log_softmax(-1)[len(prompt_ids) - 1 : -1]
+        expected.append(logps[range(len(ids)), ids].mean().item())
+    assert rollouts.logprobs.tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def final_answer(text):
+    return text.rpartition("=")[2] or None
+
+
+def test_answers_reach_the_method(lab, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "answers_for_this_test", SimpleNamespace(final_answer=final_answer))
+    dra = DRAConfig(
+        method="darling", method_options={"clusters": "answer"}, answer="answers_for_this_test:final_answer"
+    )
+    trainer = lab.make_trainer(tmp_path, dra)
+    trainer.train()
+    rollouts, _ = trainer.adjustment
+    assert rollouts.answers == [final_answer(text) for text in lab.last_batch(trainer).texts]
+
+
+def test_a_method_that_compares_answers_says_so_before_training(lab, tmp_path):
+    with pytest.raises(UsageError, match="compares answers; set `answer`"):
+        lab.make_trainer(tmp_path, DRAConfig(method="darling", method_options={"clusters": "answer"}))
+
+
+def test_what_cannot_work_is_refused(lab, tmp_path):
+    with pytest.raises(UsageError, match="normalises each reward function by itself"):
+        lab.make_trainer(tmp_path, NGRAM, multi_objective_aggregation="normalize_then_sum")
+    with pytest.raises(UsageError, match="unknown smi 'lgdet'"):
+        lab.make_trainer(tmp_path, DRAConfig(embedder="ngram", method_options={"smi": "lgdet"}))
+    with pytest.raises(UsageError, match="policy' pools whole completions; got embed='think'"):
+        lab.make_trainer(tmp_path, DRAConfig(embedder="policy", embed="think"))
+    with pytest.raises(UsageError, match="embedder 'ngram' refuses embedder_options"):
+        lab.make_trainer(tmp_path, DRAConfig(embedder="ngram", embedder_options={"orders_": 3}))
+
+
+def test_another_trl_is_refused_when_the_trainer_is_built(lab, tmp_path):
+    from trl import GRPOTrainer
+
+    from dra_grpo.engines.trl import DiversityAwareMixin
+
+    class Later(GRPOTrainer):
+        def _calculate_rewards(self, inputs, prompts, completions):
+            raise AssertionError
+
+    class Mine(DiversityAwareMixin, Later):
+        pass
+
+    with pytest.raises(RuntimeError, match=r"has _calculate_rewards\(inputs, prompts, completions\), expected"):
+        lab.make_trainer(tmp_path, NGRAM, trainer_class=Mine)
+
+
+def test_figures_of_a_step(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, NGRAM, max_steps=2)
+    trainer.train()
+    logged = trainer.state.log_history[1]
+    batch = lab.last_batch(trainer)
+    distinct = [len(set(batch.texts[start : start + 4])) / 4 for start in range(0, 12, 4)]
+    assert logged["dra/distinct_completions"] == pytest.approx(sum(distinct) / 3)
+    _, adjusted = trainer.adjustment
+    scored = ~adjusted.rewards.isnan()
+    assert logged["dra/smi"] == pytest.approx(adjusted.smi[scored].mean().item(), abs=1e-6)
+    assert logged["dra/weight_min"] == pytest.approx(adjusted.weights[scored].min().item(), abs=1e-6)
+    assert logged["dra/share_of_step"] == pytest.approx(logged["dra/seconds"] / logged["step_time"], rel=1e-6)
+    assert logged["dra/truncated"] == 0.0
+    assert logged["dra/inversions"] == 0.0
