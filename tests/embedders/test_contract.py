@@ -9,8 +9,8 @@ import torch
 
 from dra_grpo.embedders import CachedEmbedder, Embedder
 
-NAMES = ["ngram", "minilm", "sentence-transformer", "static"]
-UNLIMITED = {"ngram", "static"}
+NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http"]
+UNLIMITED = {"ngram", "static", "http"}
 NOTHING_IN_EMPTY = {"static"}  # no tokens, so no direction: the row is zero
 PLAIN = ["2 + 2 = 4", "", "The answer is 12.", "2 + 2 = 4", "(3 + 5) * 2", "x", "a longer line of reasoning"]
 ODD = [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dra_grpo.embedders.cache import CachedEmbedder
+from dra_grpo.embedders.chunks import ChunkedEmbedder
+from dra_grpo.embedders.http import HttpEmbedder
 from dra_grpo.embedders.minilm import MiniLMEmbedder
 from dra_grpo.embedders.ngram import NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder
@@ -10,6 +12,7 @@ from dra_grpo.embedders.protocol import Embedder
 from dra_grpo.embedders.selection import select
 from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
 from dra_grpo.embedders.static import StaticEmbedder
+from dra_grpo.embedders.steps import step_similarity
 from dra_grpo.registry import Registry
 
 EMBEDDERS: Registry[type] = Registry(
@@ -20,6 +23,7 @@ EMBEDDERS: Registry[type] = Registry(
         "sentence-transformer": SentenceTransformerEmbedder,
         "minilm": MiniLMEmbedder,
         "static": StaticEmbedder,
+        "http": HttpEmbedder,
         "policy": PolicyEmbedder,
     },
 )
@@ -27,11 +31,14 @@ EMBEDDERS: Registry[type] = Registry(
 __all__ = [
     "EMBEDDERS",
     "CachedEmbedder",
+    "ChunkedEmbedder",
     "Embedder",
+    "HttpEmbedder",
     "MiniLMEmbedder",
     "NgramEmbedder",
     "PolicyEmbedder",
     "SentenceTransformerEmbedder",
     "StaticEmbedder",
     "select",
+    "step_similarity",
 ]

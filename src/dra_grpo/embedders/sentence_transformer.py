@@ -64,7 +64,7 @@ class SentenceTransformerEmbedder:
         )
         self.model.eval().requires_grad_(False)
         if self.model.max_seq_length == math.inf and hasattr(self.model.tokenizer, "no_truncation"):
-            self.model.tokenizer.no_truncation()  # a static model has no positions; model2vec saves a cut at 512 tokens
+            self.model.tokenizer.no_truncation()  # a static model has no positions: model2vec cuts at 512 to save time
         if max_length is not None:
             self._limit(max_length)
         self.prompt = prompt if prompt is not None else self.model.prompts.get(self.model.default_prompt_name)
@@ -90,6 +90,27 @@ class SentenceTransformerEmbedder:
             if features["input_ids"].numel() > 0:
                 embeddings[rows] = self._forward(features)
         return normalize(embeddings)
+
+    @property
+    def token_limit(self) -> int | None:
+        """Tokens of a text that the model reads, special tokens and prompt taken off; None if any number."""
+        limit = self.model.max_seq_length
+        if limit is None or limit == math.inf:
+            return None
+        return limit - len(self.model.tokenizer(self.prompt or "")["input_ids"])
+
+    def token_starts(self, text: str) -> list[int]:
+        """Where each token of the whole text starts, in characters; nothing is cut.
+
+        Raises:
+            UsageError: the model's tokenizer is written in Python, which keeps no record of it.
+        """
+        tokenizer = self.model.tokenizer
+        if not getattr(tokenizer, "is_fast", False):
+            raise UsageError(f"{type(tokenizer).__name__} does not tell where tokens start; use unit='characters'")
+        (text,) = encodable([text])
+        options = {"add_special_tokens": False, "truncation": False, "verbose": False}
+        return [start for start, _ in tokenizer(text, return_offsets_mapping=True, **options)["offset_mapping"]]
 
     @torch.no_grad()  # not inference_mode, whose tensors autograd refuses to save later
     def _forward(self, features: Any) -> Tensor:

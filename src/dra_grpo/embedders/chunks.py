@@ -1,0 +1,122 @@
+"""Long texts in chunks, so that an encoder that reads a few hundred tokens sees all of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from dra_grpo.embedders.protocol import Embedder
+from dra_grpo.errors import UsageError
+
+
+class ChunkedEmbedder:
+    """Each text as the mean of its chunks' unit vectors, weighted by their length, at norm 1 again.
+
+    A chunk ends between two words where its second half has such a place. A text that fits into one chunk keeps the
+    row that the embedder gives it. All chunks of all texts are embedded in one call.
+
+    Args:
+        embedder: embeds the chunks. A cache goes around it: `CachedEmbedder(ChunkedEmbedder(…))`.
+        size: longest chunk, in `unit`; None takes what the encoder reads at once (tokens only).
+        overlap: how much of a chunk is repeated in the next, in `unit`.
+        unit: `"tokens"` of the encoder, which must be a sentence-transformers one, or `"characters"`.
+
+    Attributes:
+        truncated: bool (N,), texts of which some chunk was cut all the same.
+
+    Raises:
+        UsageError: the encoder has no tokenizer to count by, `size` is missing or above what it reads, or `overlap`
+            is not between 0 and half of `size`.
+
+    >>> from dra_grpo.embedders.ngram import NgramEmbedder
+    >>> embedder = ChunkedEmbedder(NgramEmbedder(), size=12, unit="characters")
+    >>> embedder.chunks("first we add, then we divide")
+    ['first we ', 'add, then we', ' divide']
+    >>> embedder.encode(["first we add, then we divide", "short"]).shape
+    torch.Size([2, 1024])
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        size: int | None = None,
+        overlap: int = 0,
+        unit: Literal["tokens", "characters"] = "tokens",
+    ):
+        if unit not in ("tokens", "characters"):
+            raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
+        if unit == "tokens":
+            size = _token_size(embedder, size)
+        if size is None or size < 1:
+            raise UsageError(f"size is {size}; expected the longest chunk in characters, such as 1000")
+        if not 0 <= overlap <= size // 2:
+            raise UsageError(f"overlap is {overlap}; expected 0 to {size // 2}, half of size {size}")
+        self.embedder: Any = embedder  # an Embedder, with `token_starts` where the unit is tokens
+        self.name = embedder.name
+        self.size = size
+        self.overlap = overlap
+        self.unit = unit
+        self.truncated = torch.zeros(0, dtype=torch.bool)
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        """Embed N texts.
+
+        Args:
+            texts: N strings.
+
+        Returns:
+            float32 (N, D) where the embedder puts its rows, of norm 1.
+        """
+        pieces = [self.chunks(text) for text in texts]
+        rows = self.embedder.encode([chunk for chunks in pieces for chunk in chunks])
+        counts = torch.tensor([len(chunks) for chunks in pieces], dtype=torch.long)
+        owners = torch.arange(len(texts)).repeat_interleave(counts)
+        cut = self.embedder.truncated.to(owners.device)
+        self.truncated = torch.zeros(len(texts)).index_add_(0, owners, cut.float()) > 0
+
+        lengths = torch.tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks], dtype=rows.dtype)
+        pooled = rows.new_zeros(len(texts), rows.shape[1])
+        pooled.index_add_(0, owners.to(rows.device), rows * lengths.to(rows.device)[:, None])
+        return normalize(pooled)
+
+    def chunks(self, text: str) -> list[str]:
+        """The chunks of a text in order: one at least, none empty unless the text is, all of the text in them."""
+        starts = self.embedder.token_starts(text) if self.unit == "tokens" else range(len(text))
+        if len(starts) <= self.size:
+            return [text]
+        found, first = [], 0
+        while first < len(starts):
+            last = min(first + self.size, len(starts))
+            stop = _between_words(text, starts, first, last) if last < len(starts) else last
+            begin = starts[first] if first > 0 else 0
+            end = starts[stop] if stop < len(starts) else len(text)
+            if end > begin:  # several tokens may share a character, and then its start
+                found.append(text[begin:end])
+            first = stop - self.overlap if stop < len(starts) else stop
+        return found
+
+
+def _between_words(text: str, starts: Sequence[int], first: int, last: int) -> int:
+    """The last unit in the second half of [first, last] with a space on one side; `last` itself if there is none."""
+    for stop in range(last, first + (last - first + 1) // 2, -1):
+        place = starts[stop]
+        if text[place - 1].isspace() != text[place].isspace():
+            return stop
+    return last
+
+
+def _token_size(embedder: Any, size: int | None) -> int:
+    if not hasattr(embedder, "token_starts"):
+        raise UsageError(f"embedder {embedder.name!r} has no tokenizer here; pass unit='characters' and a size")
+    limit = embedder.token_limit
+    if limit is None:
+        raise UsageError(f"embedder {embedder.name!r} reads texts of any length; leave out the chunks")
+    if size is None:
+        return limit
+    if not 0 < size <= limit:
+        raise UsageError(f"size is {size}; embedder {embedder.name!r} reads 1 to {limit} tokens at once")
+    return size

@@ -1,0 +1,103 @@
+"""Similarity of reasoning step by step: two completions are alike if each step of one has its match in the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dra_grpo.embedders.protocol import Embedder
+from dra_grpo.errors import UsageError
+
+SEPARATORS = {"line": r"\n+", "paragraph": r"\n[^\S\n]*\n\s*"}
+"""What ends a step, by name; anything else is a regular expression."""
+
+
+def split_steps(text: str, separator: str = "line") -> list[str]:
+    """The steps of a text, without surrounding space; one at least, "" if the text has nothing else.
+
+    Args:
+        text: a completion.
+        separator: `"line"`, `"paragraph"` (a blank line) or a regular expression.
+
+    Raises:
+        UsageError: `separator` is not a regular expression.
+
+    >>> split_steps("3 + 5 = 8\\n\\n8 * 2 = 16\\n")
+    ['3 + 5 = 8', '8 * 2 = 16']
+    >>> split_steps("Step 1: add. Step 2: double.", separator=r"(?=Step \\d)")
+    ['Step 1: add.', 'Step 2: double.']
+    """
+    try:
+        pattern = re.compile(SEPARATORS.get(separator, separator))
+    except re.error as error:
+        raise UsageError(
+            f"separator {separator!r} is neither {' nor '.join(SEPARATORS)} nor a regex: {error}"
+        ) from error
+    # A separator's own groups come back from `split` as None or as text that is no step.
+    pieces = pattern.split(text)[:: pattern.groups + 1]
+    return [piece.strip() for piece in pieces if piece.strip()] or [""]
+
+
+def aligned_similarity(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
+    """Symmetric mean of best matches, over steps i of completion a and j of completion b:
+
+        S_ab = ½ mean_i max_j cos(i, j) + ½ mean_j max_i cos(i, j)
+
+    Two completions of the same steps have similarity 1, whatever the order and however often a step is repeated.
+    S need not be positive semidefinite, so it goes with graph cut and facility location and not with LogDet.
+
+    Args:
+        embeddings: (S, D), a unit row a step.
+        owners: int (S,), in 0 … size − 1, which completion a step belongs to; each has at least one.
+        size: G, how many completions.
+
+    Returns:
+        (G, G), symmetric, in [-1, 1].
+
+    Raises:
+        ValueError: shapes that do not fit, or a completion without a step.
+
+    >>> steps = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    >>> aligned_similarity(steps, torch.tensor([0, 0, 1]), 2)
+    tensor([[1.0000, 0.7500],
+            [0.7500, 1.0000]])
+
+    Source: greedy matching of BERTScore (Zhang et al. 2020, arXiv 1904.09675), on steps; the mean in place of F1.
+    """
+    if embeddings.ndim != 2 or owners.shape != embeddings.shape[:1]:
+        shapes = f"embeddings {tuple(embeddings.shape)} and owners {tuple(owners.shape)}"
+        raise ValueError(f"{shapes}; expected (S, D) and (S,)")
+    counts = torch.bincount(owners, minlength=size)
+    if len(counts) != size or (counts == 0).any():
+        raise ValueError(f"steps by completion are {counts.tolist()}; expected at least one for each of {size}")
+    cosines = embeddings @ embeddings.T
+    best = cosines.new_full((len(owners), size), -torch.inf)
+    best.scatter_reduce_(1, owners.expand(len(owners), -1), cosines, "amax")
+    directed = cosines.new_zeros(size, size).index_add_(0, owners, best) / counts[:, None]
+    return (directed + directed.T) / 2
+
+
+def step_similarity(texts: Sequence[str], embedder: Embedder, separator: str = "line") -> Tensor:
+    """Step-aligned similarity of one group's completions.
+
+    Args:
+        texts: G completions.
+        embedder: embeds the steps, all in one call; a `CachedEmbedder` pays, as groups share steps.
+        separator: what ends a step, see `split_steps`.
+
+    Returns:
+        (G, G), see `aligned_similarity`.
+
+    >>> from dra_grpo.embedders.ngram import NgramEmbedder
+    >>> step_similarity(["a = 1\\nb = 2", "b = 2\\na = 1"], NgramEmbedder()).round(decimals=3)
+    tensor([[1., 1.],
+            [1., 1.]])
+    """
+    steps = [split_steps(text, separator) for text in texts]
+    embeddings = embedder.encode([step for each in steps for step in each])
+    counts = torch.tensor([len(each) for each in steps], dtype=torch.long)
+    owners = torch.arange(len(texts)).repeat_interleave(counts).to(embeddings.device)
+    return aligned_similarity(embeddings, owners, len(texts))

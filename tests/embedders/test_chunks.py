@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import normalize
+
+from dra_grpo.embedders import CachedEmbedder, ChunkedEmbedder, NgramEmbedder, SentenceTransformerEmbedder
+from dra_grpo.errors import UsageError
+
+WORDS = "so first we add the three and the seven then multiply by ten and take away what is left"
+
+
+def passage(words: int, seed: int = 0) -> str:
+    return " ".join(random.Random(seed).choices(WORDS.split(), k=words))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(alphabet="ab \n中", max_size=60), st.integers(1, 20), st.data())
+def test_chunks_cover_the_text_within_size(text, size, data):
+    overlap = data.draw(st.integers(0, size // 2))
+    chunks = ChunkedEmbedder(NgramEmbedder(), size, overlap, unit="characters").chunks(text)
+    assert max(map(len, chunks)) <= size
+    assert chunks == [text] or all(chunks)
+    joined = chunks[0] + "".join(chunk[overlap:] for chunk in chunks[1:])
+    assert joined == text
+    assert all(before.endswith(after[:overlap]) for before, after in pairwise(chunks))
+
+
+def test_cuts_between_words():
+    chunks = ChunkedEmbedder(NgramEmbedder(), size=20, unit="characters").chunks(passage(60))
+    assert len(chunks) > 10
+    assert set(" ".join(chunks).split()) <= set(WORDS.split())
+
+
+def test_rows_are_the_length_weighted_mean_of_the_chunks():
+    inner = NgramEmbedder()
+    embedder = ChunkedEmbedder(inner, size=30, overlap=10, unit="characters")
+    texts = [passage(40, seed) for seed in range(4)] + ["short", ""]
+    expected = []
+    for text in texts:
+        total = torch.zeros(1024, dtype=torch.float64)
+        for chunk in embedder.chunks(text):
+            total += max(1, len(chunk)) * inner.encode([chunk])[0].double()
+        expected.append(normalize(total, dim=0))
+    torch.testing.assert_close(embedder.encode(texts).double(), torch.stack(expected), atol=1e-6, rtol=0)
+    torch.testing.assert_close(embedder.encode(["short"]), inner.encode(["short"]))
+
+
+def test_one_call_for_all_texts():
+    class Counting(NgramEmbedder):
+        calls = 0
+
+        def encode(self, texts):
+            self.calls += 1
+            return super().encode(texts)
+
+    inner = Counting()
+    ChunkedEmbedder(inner, size=10, unit="characters").encode([passage(50), passage(30), "x"])
+    assert inner.calls == 1
+
+
+@pytest.mark.parametrize("size", [None, 30, 7])
+def test_by_tokens_nothing_is_cut_and_nothing_lost(tiny_model, size):
+    inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
+    embedder = ChunkedEmbedder(inner, size)
+    assert embedder.size == (size or 30)  # 32 less [CLS] and [SEP]
+    texts = [passage(60), "x" * 100, "中文 😀 \ud83d " * 20, "short", ""]
+    for text in texts:
+        chunks = embedder.chunks(text)
+        assert "".join(chunks) == text
+        assert max(len(inner.token_starts(chunk)) for chunk in chunks) <= embedder.size
+    embedder.encode(texts)
+    assert not embedder.truncated.any()
+    inner.encode(texts)
+    assert inner.truncated.tolist() == [True, True, True, False, False]
+
+
+def test_by_tokens_the_prompt_takes_its_place(tiny_model):
+    inner = SentenceTransformerEmbedder(tiny_model, device="cpu", prompt="cluster: ")
+    embedder = ChunkedEmbedder(inner)
+    assert embedder.size == 30 - len("cluster: ")
+    embedder.encode([passage(60)])
+    assert not embedder.truncated.any()
+
+
+def test_sees_what_the_encoder_alone_does_not(tiny_model):
+    inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
+    pair = [passage(30) + " and get 12", passage(30) + " but that is wrong"]
+    assert torch.allclose(*inner.encode(pair))
+    assert not torch.allclose(*ChunkedEmbedder(inner).encode(pair), atol=1e-3)
+
+
+def test_minilm_reads_a_long_answer_to_its_end(encoders):
+    embedder = ChunkedEmbedder(encoders("minilm"))
+    assert embedder.size == 254
+    embedder.encode([passage(700)])
+    assert len(embedder.chunks(passage(700))) == 3
+    assert embedder.truncated.tolist() == [False]
+
+
+def test_truncated_names_texts_with_a_cut_chunk(tiny_model):
+    inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
+    embedder = ChunkedEmbedder(inner, size=40, unit="characters")
+    embedder.encode(["x" * 100, "short", "y" * 25])
+    assert embedder.truncated.tolist() == [True, False, False]
+
+
+def test_goes_into_a_cache():
+    inner = ChunkedEmbedder(NgramEmbedder(), size=30, unit="characters")
+    cached = CachedEmbedder(inner)
+    texts = [passage(30), "short", passage(30)]
+    torch.testing.assert_close(cached.encode(texts), inner.encode(texts))
+    assert cached.hits == 1
+
+
+def test_no_texts():
+    assert ChunkedEmbedder(NgramEmbedder(), 10, unit="characters").encode([]).shape == (0, 1024)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({}, "embedder 'ngram' has no tokenizer here; pass unit='characters' and a size"),
+        ({"unit": "characters"}, "size is None; expected the longest chunk in characters, such as 1000"),
+        ({"unit": "characters", "size": 10, "overlap": 6}, "overlap is 6; expected 0 to 5, half of size 10"),
+        ({"unit": "words", "size": 10}, "unit is 'words'; expected 'tokens' or 'characters'"),
+    ],
+)
+def test_refuses(options, message):
+    with pytest.raises(UsageError, match=message):
+        ChunkedEmbedder(NgramEmbedder(), **options)
+
+
+def test_refuses_sizes_the_encoder_does_not_have(tiny_model, encoders):
+    with pytest.raises(UsageError, match="size is 31; embedder 'sentence-transformer' reads 1 to 30 tokens at once"):
+        ChunkedEmbedder(SentenceTransformerEmbedder(tiny_model, device="cpu"), size=31)
+    with pytest.raises(UsageError, match="embedder 'static' reads texts of any length; leave out the chunks"):
+        ChunkedEmbedder(encoders("static"))

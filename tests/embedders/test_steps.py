@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.nn.functional import normalize
+
+from dra_grpo.embedders import NgramEmbedder
+from dra_grpo.embedders.steps import aligned_similarity, split_steps, step_similarity
+from dra_grpo.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    "text, separator, steps",
+    [
+        ("a\nb\n\n\nc", "line", ["a", "b", "c"]),
+        ("a\r\n b \n\t\nc\n", "line", ["a", "b", "c"]),
+        ("a\nb\n \t\n\n c\nd", "paragraph", ["a\nb", "c\nd"]),
+        ("one; two;; three", ";", ["one", "two", "three"]),
+        ("one;two,three", "(;)|(,)", ["one", "two", "three"]),
+        ("Step 1 a Step 2 b", r"(?=Step \d)", ["Step 1 a", "Step 2 b"]),
+        ("", "line", [""]),
+        (" \n\n ", "paragraph", [""]),
+        ("no end", "paragraph", ["no end"]),
+    ],
+)
+def test_split(text, separator, steps):
+    assert split_steps(text, separator) == steps
+
+
+def test_a_separator_that_is_no_regex():
+    with pytest.raises(UsageError, match=r"separator '\(' is neither line nor paragraph nor a regex: missing \)"):
+        split_steps("a", "(")
+
+
+def looped(groups: list[torch.Tensor]) -> torch.Tensor:
+    """The formula, pair by pair."""
+
+    def directed(a, b):
+        return sum(max(float(x @ y) for y in b) for x in a) / len(a)
+
+    return torch.tensor([[(directed(a, b) + directed(b, a)) / 2 for b in groups] for a in groups], dtype=torch.float64)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 1000))
+def test_equals_a_plain_loop_in_any_row_order(counts, seed):
+    generator = torch.Generator().manual_seed(seed)
+    rows = normalize(torch.randn(sum(counts), 4, generator=generator, dtype=torch.float64))
+    owners = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    order = torch.randperm(len(rows), generator=generator)
+    similarity = aligned_similarity(rows[order], owners[order], len(counts))
+    torch.testing.assert_close(similarity, looped(list(rows.split(counts))))
+    assert torch.equal(similarity, similarity.T)
+    torch.testing.assert_close(similarity.diagonal(), torch.ones(len(counts), dtype=torch.float64))
+
+
+def test_texts_equal_a_plain_loop():
+    rng = random.Random(0)
+    lines = ["3 + 5 = 8", "8 * 2 = 16", "so we divide", "16 / 4 = 4", "the answer is 4"]
+    texts = ["\n".join(rng.choices(lines, k=rng.randint(1, 5))) for _ in range(6)] + [""]
+    embedder = NgramEmbedder()
+    expected = looped([embedder.encode(split_steps(text)).double() for text in texts])
+    torch.testing.assert_close(step_similarity(texts, embedder).double(), expected, atol=1e-6, rtol=0)
+
+
+def test_order_and_repetition_of_steps_do_not_count_but_new_steps_do():
+    similarity = step_similarity(["a = 1\nb = 2", "b = 2\na = 1\nb = 2", "a = 1\nnothing alike"], NgramEmbedder())
+    assert similarity[0, 1] == pytest.approx(1)
+    assert similarity[0, 2] < 0.8
+
+
+def test_no_completions():
+    assert step_similarity([], NgramEmbedder()).shape == (0, 0)
+
+
+def test_gradients_reach_the_steps():
+    rows = torch.eye(3).requires_grad_()
+    aligned_similarity(rows, torch.tensor([0, 0, 1]), 2)[0, 1].backward()
+    assert rows.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "owners, size, message",
+    [
+        ([0, 2, 2], 3, r"steps by completion are \[1, 0, 2\]; expected at least one for each of 3"),
+        ([0, 1, 2], 2, r"steps by completion are \[1, 1, 1\]; expected at least one for each of 2"),
+        ([0, 1], 2, r"embeddings \(3, 3\) and owners \(2,\); expected \(S, D\) and \(S,\)"),
+    ],
+)
+def test_refuses(owners, size, message):
+    with pytest.raises(ValueError, match=message):
+        aligned_similarity(torch.eye(3), torch.tensor(owners), size)
