@@ -1,0 +1,237 @@
+"""What importing costs, and who may know whom: core <- methods <- engines <- lab <- cli.
+
+`embedders`, `rewards` and `tasks` know core alone; `evaluation` and `analysis` know those, never an engine. Imports
+inside functions, under TYPE_CHECKING, relative ones, lazy `"dra_grpo.part.module:name"` strings and public names taken
+from the package itself all count. A new part needs a place in `MAY_KNOW`.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+SOURCE = Path(find_spec("dra_grpo").submodule_search_locations[0])
+PLAIN = {"errors", "registry"}
+LEAVES = {"core", "embedders", "rewards", "tasks", *PLAIN}
+MAY_KNOW = {
+    "errors": set(),
+    "registry": {"errors"},
+    "core": {"errors"},
+    "methods": {"core", *PLAIN},
+    "embedders": {"core", *PLAIN},
+    "rewards": {"core", *PLAIN},
+    "tasks": {"core", *PLAIN},
+    "evaluation": {"methods", *LEAVES},
+    "analysis": {"methods", "evaluation", *LEAVES},
+    "config": {"methods", *LEAVES},
+    "engines": {"methods", "config", "evaluation", "analysis", *LEAVES},
+    "lab": {"methods", "config", "evaluation", "analysis", "engines", *LEAVES},
+    "cli": {"methods", "config", "evaluation", "analysis", "engines", "lab", *LEAVES},
+    "__main__": {"cli"},
+}
+HEAVY = ["transformers", "trl", "datasets", "accelerate", "sentence_transformers", "matplotlib", "jinja2", "verl"]
+
+
+class Import(NamedTuple):
+    """One import: the dotted name it reaches for, and whether it runs when its file is imported."""
+
+    line: int
+    target: str
+    at_import_time: bool
+
+
+def imports(path: Path, package: str) -> Iterator[Import]:
+    """Every import in a file of `package` (dotted, the file's own package), wherever it stands."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    late = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import():
+                targets = [alias.name for alias in node.names]
+            case ast.ImportFrom():
+                parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+                module = ".".join([*parents, *([node.module] if node.module else [])])
+                targets = [f"{module}.{alias.name}" for alias in node.names]
+            case ast.Constant(value=str(text)) if re.fullmatch(r"dra_grpo(\.\w+)+:\w+", text):
+                targets = [text.replace(":", ".")]
+            case ast.Call(args=[ast.Constant(value=str(text)), *_]) if called(node) in {"import_module", "__import__"}:
+                targets = [text]
+            case _:
+                continue
+        for target in targets:
+            yield Import(node.lineno, target, id(node) not in late)
+
+
+def called(node: ast.Call) -> str:
+    return ast.unparse(node.func).rpartition(".")[2]
+
+
+def homes(root: Path) -> dict[str, str]:
+    """public name -> the module it lives in, from the table in the package's `__init__`."""
+    for node in ast.walk(ast.parse((root / "__init__.py").read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
+            return ast.literal_eval(node.value)
+    return {}
+
+
+def part_of(target: str, public: dict[str, str]) -> str | None:
+    """The part of the package that a dotted name reaches for; None outside the package."""
+    root, _, rest = target.partition(".")
+    if root != "dra_grpo":
+        return None
+    name = rest.partition(".")[0]
+    return part_of(public[name], public) if name in public else name
+
+
+def violations(root: Path) -> list[str]:
+    """Imports of one part by another that may not know it, as `file:line: part imports target`."""
+    public, found = homes(root), []
+    for path in sorted(root.rglob("*.py")):
+        inside = path.relative_to(root)
+        if inside == Path("__init__.py"):
+            continue
+        part = inside.parts[0].removesuffix(".py")
+        for line, target, _ in imports(path, ".".join(["dra_grpo", *inside.parts[:-1]])):
+            other = part_of(target, public)
+            if other in (None, part, "__version__"):
+                continue
+            if other not in MAY_KNOW.get(part, set()):
+                found.append(f"{inside.as_posix()}:{line}: {part} imports {target}")
+    return found
+
+
+def outside(root: Path, part: str, *, late: bool) -> set[str]:
+    """Top-level names of the third-party packages that a part imports, when imported or (`late`) at all."""
+    files = [root / f"{part}.py"] if (root / f"{part}.py").exists() else (root / part).rglob("*.py")
+    found = [item for path in files for item in imports(path, "dra_grpo") if late or item.at_import_time]
+    return {item.target.partition(".")[0] for item in found} - set(sys.stdlib_module_names) - {"dra_grpo"}
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Packages in a fresh interpreter after `statement`: top-level names, and our own parts."""
+    command = f"import sys\n{statement}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True, timeout=120)
+    names = [name.split(".") for name in done.stdout.split()]
+    return {".".join(name[:2] if name[0] == "dra_grpo" else name[:1]) for name in names}
+
+
+def test_importing_the_package_loads_nothing_but_the_standard_library():
+    loaded = loaded_after("import dra_grpo; dra_grpo.__version__, dir(dra_grpo)")
+    assert not loaded & {"torch", "numpy", *HEAVY}
+
+
+def test_importing_every_public_name_loads_torch_alone():
+    loaded = loaded_after("from dra_grpo import *")
+    assert "torch" in loaded
+    assert not loaded & set(HEAVY)
+
+
+def test_the_command_line_starts_without_heavy_packages():
+    loaded = loaded_after("import dra_grpo.cli.main, dra_grpo.engines, dra_grpo.lab, dra_grpo.analysis")
+    assert not loaded & set(HEAVY)
+
+
+def test_core_loads_no_other_part():
+    loaded = loaded_after("import dra_grpo.core")
+    assert {name for name in loaded if name.startswith("dra_grpo")} == {"dra_grpo", "dra_grpo.core", "dra_grpo.errors"}
+
+
+def test_core_needs_torch_and_nothing_else():
+    assert outside(SOURCE, "core", late=True) == {"torch"}
+
+
+@pytest.mark.parametrize("part", ["errors", "registry", "config", "__main__"])
+def test_these_need_no_package(part):
+    assert outside(SOURCE, part, late=False) == set()
+
+
+# `engines` and `lab` are not among them: they derive classes from TRL's and Transformers'.
+@pytest.mark.parametrize("part", ["methods", "embedders", "rewards", "tasks", "evaluation", "analysis", "cli"])
+def test_heavy_packages_are_imported_where_they_are_used(part):
+    assert not outside(SOURCE, part, late=False) & set(HEAVY)
+
+
+def test_imports_go_one_way():
+    found = violations(SOURCE)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("part", sorted({path.stem for path in SOURCE.iterdir() if path.name[0] not in "._"}))
+def test_every_part_has_its_place(part):
+    assert part in MAY_KNOW or part in {"py", "__init__"}
+
+
+@pytest.fixture
+def package(tmp_path):
+    """A function that writes a package out of {path: text} and returns its folder."""
+
+    def write(files):
+        for name, text in {"__init__.py": '_HOMES = {"METHODS": "dra_grpo.methods"}\n', **files}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return tmp_path
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [
+        ("core/smi.py", "import dra_grpo.methods\n", "core imports dra_grpo.methods"),
+        ("core/smi.py", "from dra_grpo.lab import run\n", "core imports dra_grpo.lab.run"),
+        (
+            "core/smi.py",
+            "def f():\n    from dra_grpo.methods.dra import dra\n",
+            "imports dra_grpo.methods.dra.dra",
+        ),
+        ("core/smi.py", "from dra_grpo import METHODS\n", "core imports dra_grpo.METHODS"),
+        ("core/smi.py", "from dra_grpo import cli\n", "core imports dra_grpo.cli"),
+        ("core/smi.py", "from ..methods import dra\n", "core imports dra_grpo.methods.dra"),
+        ("tasks/a/b.py", "from ...engines.trl import x\n", "tasks imports dra_grpo.engines.trl.x"),
+        ("tasks/a.py", "if TYPE_CHECKING:\n    import dra_grpo.cli.main\n", "tasks imports dra_grpo.cli.main"),
+        (
+            "analysis/a.py",
+            "class A:\n    def f(self):\n        import dra_grpo.engines as e\n",
+            "imports dra_grpo.engines",
+        ),
+        ("evaluation/a.py", "f = lambda: importlib.import_module('dra_grpo.lab.run')\n", "imports dra_grpo.lab.run"),
+        ("embedders/a.py", "X = {'a': 'dra_grpo.engines.trl:Trainer'}\n", "imports dra_grpo.engines.trl.Trainer"),
+        ("engines/trl.py", "try:\n    import dra_grpo.lab\nexcept ImportError:\n    raise\n", "imports dra_grpo.lab"),
+        ("errors.py", "from dra_grpo.registry import Registry\n", "errors imports dra_grpo.registry.Registry"),
+        ("novel/a.py", "import dra_grpo.core\n", "novel imports dra_grpo.core"),
+    ],
+)
+def test_a_violation_is_caught(package, name, text, expected):
+    (found,) = violations(package({name: text}))
+    assert found.startswith(f"{name}:")
+    assert expected in found
+
+
+def test_what_is_allowed_is_not_a_violation(package):
+    files = {
+        "core/smi.py": '"""Not `dra_grpo.lab`."""\nimport torch\nfrom dra_grpo.core import smi\nfrom . import a\n',
+        "methods/dra.py": "from dra_grpo import errors\nfrom dra_grpo.core import Rollouts\nX = 'dra_grpo.lab'\n",
+        "cli/main.py": "from dra_grpo import METHODS, __version__\ndef f():\n    import dra_grpo.lab.run\n",
+    }
+    assert violations(package(files)) == []
+
+
+def test_third_party_imports_are_told_apart(package):
+    root = package({"core/a.py": "import torch, os\ndef f():\n    from trl import x\n    import dra_grpo.core\n"})
+    assert outside(root, "core", late=False) == {"torch"}
+    assert outside(root, "core", late=True) == {"torch", "trl"}
