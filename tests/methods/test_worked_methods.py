@@ -24,9 +24,9 @@ AT_THE_REWARD = [
 ]
 
 
-@pytest.mark.parametrize(("method", "options", "expected"), AT_THE_REWARD, ids=lambda value: str(value)[:40])
-def test_rewards_of_the_worked_example(method, options, expected):
-    adjusted = adjust_rewards(REWARDS, EMBEDDINGS, method=method, **options)
+@pytest.mark.parametrize(("name", "options", "expected"), AT_THE_REWARD, ids=lambda value: str(value)[:40])
+def test_rewards_of_the_worked_example(name, options, expected):
+    adjusted = adjust_rewards(REWARDS, EMBEDDINGS, method=name, **options)
     assert adjusted.stage == "reward"
     assert adjusted.advantages is None
     torch.testing.assert_close(adjusted.rewards, torch.tensor(expected, dtype=torch.float64), atol=1e-5, rtol=0)
@@ -58,11 +58,11 @@ AT_THE_ADVANTAGE = [
 ]
 
 
-@pytest.mark.parametrize(("method", "options", "counts", "expected"), AT_THE_ADVANTAGE, ids=str)
-def test_advantages_of_n_completions_of_which_c_are_correct(method, options, counts, expected):
+@pytest.mark.parametrize(("name", "options", "counts", "expected"), AT_THE_ADVANTAGE, ids=str)
+def test_advantages_of_n_completions_of_which_c_are_correct(name, options, counts, expected):
     n, c = counts
     rewards = torch.tensor([1.0] * c + [0.0] * (n - c))
-    adjusted = METHODS[method](Rollouts(rewards, torch.zeros(n, dtype=torch.long)), **options)
+    adjusted = METHODS[name](Rollouts(rewards, torch.zeros(n, dtype=torch.long)), **options)
     assert adjusted.stage == "advantage"
     torch.testing.assert_close(adjusted.rewards, rewards)
     right, wrong = expected

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, flatten_groups
+from dra_grpo.errors import UsageError
 from dra_grpo.methods import METHODS, MethodProtocol
 
 
@@ -19,8 +20,8 @@ def adjust_rewards(
     method: str | MethodProtocol = "dra",
     correct: Tensor | None = None,
     logprobs: Tensor | None = None,
-    answers: Sequence[str | None] | None = None,
-    texts: Sequence[str] | None = None,
+    answers: Sequence[Any] | None = None,
+    texts: Sequence[Any] | None = None,
     **options: Any,
 ) -> Adjusted:
     """Adjust the rewards of groups of completions for diversity: by default R̃_i = R_i / (1 + Σ_{j≠i} cos(x_i, x_j)).
@@ -32,8 +33,8 @@ def adjust_rewards(
         method: a name in `METHODS` (hyphen or underscore) or a method object.
         correct: bool, shaped like `rewards`; None means rewards > 0.
         logprobs: shaped like `rewards`, mean token log-probabilities, for the methods that need them.
-        answers: one canonical answer a row, for the methods that need them.
-        texts: one completion a row, for the methods that need them.
+        answers: one canonical answer a row (None where there is none), flat or as B lists of G.
+        texts: one completion a row, flat or as B lists of G.
         **options: the method's own, such as `smi="logdet"`.
 
     Returns:
@@ -70,7 +71,16 @@ def adjust_rewards(
         embeddings,
         None if correct is None else correct.reshape(-1),
         None if logprobs is None else logprobs.reshape(-1),
-        answers,
-        texts,
+        _flat(answers, shape),
+        _flat(texts, shape),
     )
     return chosen(rollouts, **options).reshape(shape)
+
+
+def _flat(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[str | None] | None:
+    """B lists of G as one list of B·G; a flat list as it is."""
+    if values is None or len(shape) != 2 or not values or not isinstance(values[0], list | tuple):
+        return values
+    if any(len(group) != shape[1] for group in values):
+        raise UsageError(f"texts and answers must be shaped like rewards, {shape}; got lists of other lengths")
+    return [value for group in values for value in group]

@@ -38,6 +38,8 @@ def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") ->
     """
     if single not in ("middle", "best"):
         raise UsageError(f"unknown single {single!r}; expected 'middle' or 'best'")
+    if not len(rollouts.rewards):
+        return Adjusted.from_rewards(rollouts, rollouts.precise_rewards)
     index, device = rollouts.index, rollouts.rewards.device
     scored = index.pad(rollouts.scored, False)
     parsed = torch.ones_like(rollouts.scored)

@@ -94,11 +94,20 @@ RICH_FIELDS = ("embeddings", "correct", "logprobs", "answers", "texts")
 """The fields of `Rollouts` that not everyone can fill."""
 
 
-def check_needs(method: MethodProtocol, available: Collection[str], **options: Any) -> None:
-    """Raise unless `available` holds every field that `method` needs with these options: ask before training starts.
+def check_needs(
+    method: MethodProtocol, available: Collection[str], group_size: int | None = None, **options: Any
+) -> None:
+    """Raise unless `method` can work with what there will be: ask before training starts.
+
+    Args:
+        method: a method object.
+        available: the optional fields of `Rollouts` that will be there.
+        group_size: completions a prompt; an option `k` (of k tries) must not exceed it.
+        **options: the method's.
 
     Raises:
-        UsageError: a field is missing (all are named), `method` has no such option, or it is no method at all.
+        UsageError: a field is missing (all are named), k exceeds the group, `method` has no such option, or is no
+            method at all.
 
     Example:
         >>> from dra_grpo.methods import METHODS
@@ -113,6 +122,12 @@ def check_needs(method: MethodProtocol, available: Collection[str], **options: A
     missing = [name for name in method.needs(**options) if name not in available]
     if missing:
         raise UsageError(f"method {method.name!r} needs {' and '.join(missing)}, which the rollouts do not carry")
+    k = {**getattr(method, "options", {}), **options}.get("k")
+    if group_size is not None and isinstance(k, int) and k > group_size:
+        raise UsageError(
+            f"method {method.name!r} with k={k} needs groups of {k} or more; got {group_size} completions a prompt: "
+            "lower k, or sample more"
+        )
 
 
 def given(rollouts: Rollouts, name: str) -> Any:

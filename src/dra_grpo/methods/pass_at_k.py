@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts
@@ -20,7 +18,7 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
 
     Returns:
         `Adjusted` at the advantage stage; 0 where σ = 0 (no correct completion, or fewer than k wrong ones) and in
-        groups of fewer than k.
+        groups of fewer than k (`check_needs` refuses a k above the trainer's group size).
 
     Raises:
         ValueError: k below 1.
@@ -35,15 +33,10 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
     if k < 1:
         raise UsageError(f"k must be 1 or more; got {k}")
     index = rollouts.index
-    if k > index.shape[1] > 0:
-        warnings.warn(
-            f"pass_at_k with k={k} has no gradient: the largest group has {index.shape[1]} completions", stacklevel=2
-        )
     n, c = index.sum(rollouts.scored.long()), index.sum(rollouts.is_correct.long())
     miss = miss_probability(n, c, k)
     std = (miss * (1 - miss)).sqrt()
-    scale = torch.where((std > 0) & (n >= k), 1 / std, 0.0)
-    right = miss * scale
-    wrong = (miss - miss_probability(n - 1, c, k - 1)) * torch.where(scale > 0, scale, 0.0)
+    right, wrong = miss / std, (miss - miss_probability(n - 1, c, k - 1)) / std
     advantages = torch.where(rollouts.is_correct, right[index.group], wrong[index.group])
+    advantages = torch.where(((std > 0) & (n >= k))[index.group], advantages, 0.0)
     return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Literal
 
 import torch
@@ -43,10 +42,6 @@ def pkpo(rollouts: Rollouts, *, k: int = 4, baseline: Literal["loo", "loo-1"] | 
     if baseline not in (None, "loo", "loo-1"):
         raise UsageError(f"unknown baseline {baseline!r}; expected 'loo', 'loo-1' or None")
     index = rollouts.index
-    if k > index.shape[1] > 0:
-        warnings.warn(
-            f"pkpo with k={k} has no gradient: the largest group has {index.shape[1]} completions", stacklevel=2
-        )
     correct = rollouts.is_correct
     n, c = (index.sum(rows.long())[index.group] for rows in (rollouts.scored, correct))
     advantages = torch.where(correct, 1.0, 1 - miss_probability(n - 1, c, k - 1)) * (k / n)

@@ -1,0 +1,201 @@
+"""What every method in METHODS must do; one that is added is picked up here by being there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dra_grpo import METHODS, adjust_rewards
+from dra_grpo.methods import MethodProtocol
+
+
+def test_it_says_what_it_is(method):
+    found = METHODS[method]
+    assert isinstance(found, MethodProtocol)
+    assert found.name == method
+    assert found.stage in ("reward", "advantage")
+    assert found.source
+    assert found.summary.rstrip(".")
+    assert set(found.needs()) <= {"embeddings", "correct", "logprobs", "answers", "texts"}
+
+
+def test_outputs_are_shaped_like_the_rewards_and_fit_the_stage(method, rich):
+    rollouts = rich()
+    adjusted = METHODS[method](rollouts)
+    assert adjusted.stage == METHODS[method].stage
+    assert adjusted.rewards.shape == adjusted.weights.shape == adjusted.smi.shape == rollouts.rewards.shape
+    for value in (adjusted.rewards, adjusted.weights, adjusted.smi):
+        assert value.isfinite().all()
+    if adjusted.stage == "advantage":
+        assert adjusted.advantages.shape == rollouts.rewards.shape
+        assert adjusted.advantages.isfinite().all()
+        torch.testing.assert_close(adjusted.rewards, rollouts.rewards)
+    else:
+        assert adjusted.advantages is None
+
+
+def test_the_reward_stage_keeps_its_weights_true(method, rich):
+    rollouts = rich()
+    adjusted = METHODS[method](rollouts)
+    if adjusted.stage == "reward":
+        earned = rollouts.rewards != 0
+        torch.testing.assert_close(adjusted.rewards[earned], (rollouts.rewards * adjusted.weights)[earned])
+
+
+def test_it_does_something_or_is_none(method, rich):
+    rollouts = rich((8, 9), seed=1)
+    adjusted = METHODS[method](rollouts)
+    moved = adjusted.advantages if adjusted.stage == "advantage" else adjusted.rewards - rollouts.rewards
+    assert bool(moved.abs().max() > 1e-3) == (method != "none")
+
+
+def test_row_order_does_not_matter(settled, rich, take, same):
+    rollouts = rich()
+    order = torch.randperm(len(rollouts.rewards), generator=torch.Generator().manual_seed(1))
+    same(METHODS[settled](take(rollouts, order)), METHODS[settled](rollouts), order)
+
+
+def test_the_order_of_tied_rewards_does_not_matter(settled, rich, take, same):
+    rollouts = rich((5, 5), seed=3)
+    rollouts = take(rollouts, torch.arange(10))
+    object.__setattr__(rollouts, "rewards", rollouts.correct.double())
+    order = torch.tensor([4, 2, 0, 3, 1, 9, 8, 6, 5, 7])
+    same(METHODS[settled](take(rollouts, order)), METHODS[settled](rollouts), order)
+
+
+def test_the_order_of_groups_does_not_matter_where_places_in_the_group_are_kept(stochastic, rich, take, same):
+    rollouts = rich((3, 3))
+    order = torch.tensor([3, 0, 1, 4, 5, 2])
+    same(METHODS[stochastic](take(rollouts, order)), METHODS[stochastic](rollouts), order)
+
+
+def test_group_ids_are_names_only(method, rich, same):
+    rollouts = rich()
+    renamed = rich()
+    object.__setattr__(renamed, "groups", rollouts.groups * 1000 + 77)
+    same(METHODS[method](renamed), METHODS[method](rollouts))
+
+
+def test_groups_do_not_know_of_each_other(settled, rich, take, same):
+    rollouts = rich()
+    adjusted = METHODS[settled](rollouts)
+    for group in rollouts.groups.unique():
+        rows = (rollouts.groups == group).nonzero().flatten()
+        same(METHODS[settled](take(rollouts, rows)), adjusted, rows)
+
+
+@pytest.mark.parametrize("blank", [[2], [0, 5, 6, 10], [11, 12, 13, 14, 15]], ids=["one", "some", "a whole group"])
+def test_rows_without_a_score_are_marked_and_have_no_say(settled, blank, rich, take, without_scores, same):
+    rollouts = rich()
+    adjusted = METHODS[settled](without_scores(rollouts, blank))
+    for value in (adjusted.rewards, adjusted.weights, adjusted.smi):
+        assert value[blank].isnan().all()
+    if adjusted.advantages is not None:
+        assert (adjusted.advantages[blank] == 0).all()
+    rest = torch.tensor([row for row in range(16) if row not in blank])
+    same(METHODS[settled](take(rollouts, rest)), adjusted, rest)
+
+
+def test_ragged_equals_padded(method, rich, same):
+    ragged = rich()
+    index = ragged.index
+    padded = adjust_rewards(
+        index.pad(ragged.rewards, torch.nan),
+        index.pad(ragged.embeddings, torch.nan),
+        method=method,
+        correct=index.pad(ragged.correct, False),
+        logprobs=index.pad(ragged.logprobs, torch.nan),
+        answers=nested(index, ragged.answers, None),
+        texts=nested(index, ragged.texts, ""),
+    )
+    assert padded.rewards.shape == index.shape
+    rows = index.group * index.shape[1] + index.position
+    same(METHODS[method](ragged), padded.reshape((-1,)), rows)
+
+
+def nested(index, values, fill):
+    lists = [[fill] * index.shape[1] for _ in range(index.shape[0])]
+    for group, position, value in zip(index.group.tolist(), index.position.tolist(), values, strict=True):
+        lists[group][position] = value
+    return lists
+
+
+def test_a_group_of_one_is_left_alone(method, rich):
+    rollouts = rich((1, 1, 1))
+    adjusted = METHODS[method](rollouts)
+    torch.testing.assert_close(adjusted.rewards, rollouts.rewards)
+    torch.testing.assert_close(adjusted.weights, torch.ones_like(rollouts.rewards))
+    torch.testing.assert_close(adjusted.smi, torch.zeros_like(rollouts.rewards))
+    if adjusted.stage == "advantage":
+        assert (adjusted.advantages == 0).all()
+
+
+def test_the_only_scored_row_of_a_group_is_left_alone(method, rich, without_scores):
+    rollouts = without_scores(rich((4,)), [0, 1, 3])
+    adjusted = METHODS[method](rollouts)
+    torch.testing.assert_close(adjusted.rewards[2], rollouts.rewards[2])
+    torch.testing.assert_close(adjusted.weights[2], torch.tensor(1.0, dtype=torch.float64))
+    if adjusted.stage == "advantage":
+        assert (adjusted.advantages == 0).all()
+
+
+def test_nothing_in_nothing_out(method, rich, take):
+    adjusted = METHODS[method](take(rich(), torch.arange(0)))
+    assert adjusted.rewards.shape == adjusted.weights.shape == adjusted.smi.shape == (0,)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_any_float_comes_in_and_float32_or_more_goes_out(method, dtype, rich, same):
+    low = rich(dtype=dtype)
+    adjusted = METHODS[method](low)
+    wide = torch.float64 if dtype == torch.float64 else torch.float32
+    for value in (adjusted.rewards, adjusted.weights, adjusted.smi, adjusted.advantages):
+        assert value is None or value.dtype == wide
+    exact = rich(dtype=dtype)
+    for name in ("rewards", "embeddings", "logprobs"):
+        object.__setattr__(exact, name, getattr(low, name).double())
+    same(adjusted, METHODS[method](exact), atol=2e-4)
+
+
+def test_integer_rewards_are_taken(method, rich, same):
+    integers, floats = rich(), rich()
+    object.__setattr__(floats, "rewards", floats.correct.float())
+    found = adjust_rewards(
+        integers.correct.long(),
+        integers.embeddings,
+        integers.groups,
+        method=method,
+        logprobs=integers.logprobs,
+        answers=integers.answers,
+        texts=integers.texts,
+    )
+    same(found, METHODS[method](floats), atol=1e-6)
+
+
+def test_hyphen_and_underscore_are_the_same(method):
+    assert METHODS[method.replace("-", "_")] is METHODS[method.replace("_", "-")] is METHODS[method]
+
+
+def test_inputs_are_not_written_to(method, rich):
+    rollouts, untouched = rich(), rich()
+    METHODS[method](rollouts)
+    for name in ("rewards", "groups", "embeddings", "correct", "logprobs"):
+        assert torch.equal(getattr(rollouts, name), getattr(untouched, name))
+
+
+def test_many_small_groups_and_one_large(method, rich):
+    adjusted = METHODS[method](rich((40, *[2] * 30), D=3))
+    moved = adjusted.advantages if adjusted.stage == "advantage" else adjusted.rewards
+    assert moved.isfinite().all()
+
+
+def test_the_step_and_seed_decide_the_draw_and_nothing_else(stochastic, rich, same):
+    rollouts = rich()
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    first = METHODS[stochastic](rollouts, seed=3, step=5)
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(2)
+    same(METHODS[stochastic](rollouts, seed=3, step=5), first, atol=0)
+    for other in ({"seed": 3, "step": 6}, {"seed": 4, "step": 5}):
+        assert not torch.allclose(METHODS[stochastic](rollouts, **other).rewards, first.rewards)
