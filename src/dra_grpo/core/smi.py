@@ -33,8 +33,8 @@ def graph_cut(similarity: Tensor, company: Tensor | None = None) -> Tensor:
 
     Source: DRA-GRPO, arXiv 2505.09655, R̃ = R / (1 + Σ_j s(o_i, o_j)), the graph cut at λ = ½.
     """
-    similarity, company = _check(similarity, company)
-    return set_diagonal(similarity, 0.0).masked_fill(~company[..., None, :], 0.0).sum(-1)
+    others = set_diagonal(_checked(similarity, company), 0.0)
+    return (others if company is None else others.masked_fill(~company[..., None, :], 0.0)).sum(-1)
 
 
 def graph_cut_of_rows(embeddings: Tensor, group: Tensor, groups: int, company: Tensor) -> Tensor:
@@ -82,12 +82,11 @@ def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = No
 
     Source: DRA-GRPO, arXiv 2505.09655, LogDet SMI; the identity by det S_A / det S_{A∪i} = [S⁻¹]_ii (Cramer's rule).
     """
-    similarity, company = _check(similarity, company)
+    similarity = _checked(similarity, company)
     precise = similarity if similarity.device.type == "mps" else similarity.double()
-    jittered = precise + jitter * torch.eye(similarity.shape[-1], dtype=precise.dtype, device=precise.device)
-    own = jittered.diagonal(dim1=-2, dim2=-1)
-    both = company[..., :, None] & company[..., None, :]
-    within = torch.where(both, jittered, torch.diag_embed(torch.ones_like(own)))
+    one = torch.eye(similarity.shape[-1], dtype=precise.dtype, device=precise.device)
+    jittered = precise + jitter * one
+    within = jittered if company is None else torch.where(company[..., None] & company[..., None, :], jittered, one)
     factor, failed = torch.linalg.cholesky_ex(within)
     if failed.any():
         if not within.isfinite().all():
@@ -97,12 +96,12 @@ def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = No
             f"logdet needs a positive definite similarity; the smallest eigenvalue is {smallest:.3g} with "
             f"jitter {jitter:g}: raise jitter, or use unclamped cosines"
         )
-    # L⁻¹ from [1 | S_A·]: its columns' squared norms are [S_A⁻¹]_ii, and what A explains of each row outside it.
-    to_outside = torch.where(company[..., :, None] & ~company[..., None, :], jittered, 0.0)
-    solved = torch.linalg.solve_triangular(
-        factor, torch.diag_embed(company.to(precise.dtype)) + to_outside, upper=False
-    )
-    square = solved.square().sum(-2)
+    own = jittered.diagonal(dim1=-2, dim2=-1)
+    # Columns of L⁻¹ have the squared norms [S_A⁻¹]_ii; columns of L⁻¹S_A· have what A explains of each row outside it.
+    right = one if company is None else torch.where(company[..., None, :], one, jittered * company[..., None])
+    square = torch.linalg.solve_triangular(factor, right.expand_as(factor), upper=False).square().sum(-2)
+    if company is None:
+        return (own * square).log().clamp(min=0).to(similarity.dtype)
     # Rounding may leave this at or below 0 for a copy of company where jitter is tiny.
     unexplained = (1 - square / own).clamp(min=torch.finfo(precise.dtype).eps)
     smi = torch.where(company, (own * square).where(company, 1.0).log(), -unexplained.where(~company, 1.0).log())
@@ -133,29 +132,31 @@ def facility_location(similarity: Tensor, company: Tensor | None = None) -> Tens
 
     Source: DRA-GRPO, arXiv 2505.09655; facility location mutual information of Iyer et al., 2021.
     """
-    similarity, company = _check(similarity, company)
+    similarity = _checked(similarity, company)
     G = similarity.shape[-1]
     if G < 2:
         return similarity.sum(-1) * 0
+    lowest = torch.finfo(similarity.dtype).min
+    of_company = similarity if company is None else similarity.masked_fill(~company[..., None, :], lowest)
+    nearest, index = of_company.max(-1, keepdim=True)
+    second = of_company.scatter(-1, index, lowest).amax(-1, keepdim=True)
+    without_i = nearest.expand_as(similarity).scatter(-1, index, second)
+    covered = torch.minimum(similarity, without_i)
+    if company is None:
+        return covered.sum(-2)
     own = torch.eye(G, dtype=torch.bool, device=similarity.device)
-    of_company = similarity.masked_fill(~company[..., None, :], torch.finfo(similarity.dtype).min)
-    nearest, index = of_company.topk(2, dim=-1)
-    without_i = torch.where(index[..., :1] == torch.arange(G, device=index.device), nearest[..., 1:], nearest[..., :1])
-    covered = torch.minimum(similarity, without_i) * (company[..., :, None] | own)
     has_company = company.sum(-1, keepdim=True) > company
-    return torch.where(has_company[..., None, :], covered, 0.0).sum(-2)
+    return torch.where((company[..., None] | own) & has_company[..., None, :], covered, 0.0).sum(-2)
 
 
 SMI = {"graph_cut": graph_cut, "logdet": logdet, "facility_location": facility_location}
 """name -> (similarity (..., G, G), company=(..., G)) -> SMI (..., G)."""
 
 
-def _check(similarity: Tensor, company: Tensor | None) -> tuple[Tensor, Tensor]:
+def _checked(similarity: Tensor, company: Tensor | None) -> Tensor:
+    """`similarity` in at least float32, if the shapes fit."""
     if similarity.dim() < 2 or similarity.shape[-1] != similarity.shape[-2]:
         raise UsageError(f"similarity must be square, shape (..., G, G); got {tuple(similarity.shape)}")
-    similarity = similarity.to(torch.promote_types(similarity.dtype, torch.float32))
-    if company is None:
-        company = torch.ones(similarity.shape[:-1], dtype=torch.bool, device=similarity.device)
-    elif company.shape != similarity.shape[:-1]:
+    if company is not None and company.shape != similarity.shape[:-1]:
         raise UsageError(f"company must be {tuple(similarity.shape[:-1])}, one a row; got {tuple(company.shape)}")
-    return similarity, company
+    return similarity.to(torch.promote_types(similarity.dtype, torch.float32))
