@@ -147,6 +147,7 @@ def encoders(request):
             "batch_size": 4,
         },
         "http": lambda: {"url": request.getfixturevalue("embedding_server"), "model": "letters", "batch_size": 4},
+        "chunked": lambda: {"embedder": build("sentence-transformer"), "size": 24, "overlap": 8},
         "static": lambda: {"model": request.getfixturevalue("static_model")},
     }
 

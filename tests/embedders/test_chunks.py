@@ -118,6 +118,16 @@ def test_goes_into_a_cache():
     assert cached.hits == 1
 
 
+def test_built_by_name():
+    built = ChunkedEmbedder("ngram", 30, unit="characters", embedder_options={"dimension": 64})
+    by_hand = ChunkedEmbedder(NgramEmbedder(dimension=64), 30, unit="characters")
+    assert torch.equal(built.encode([passage(30)]), by_hand.encode([passage(30)]))
+    with pytest.raises(UsageError, match="unknown embedder 'ngrams'; did you mean 'ngram'"):
+        ChunkedEmbedder("ngrams", 30, unit="characters")
+    with pytest.raises(UsageError, match="embedder_options go with an embedder's name; 'ngram' is built already"):
+        ChunkedEmbedder(NgramEmbedder(), 30, unit="characters", embedder_options={"dimension": 64})
+
+
 def test_no_texts():
     assert ChunkedEmbedder(NgramEmbedder(), 10, unit="characters").encode([]).shape == (0, 1024)
 

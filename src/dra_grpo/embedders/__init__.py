@@ -24,6 +24,7 @@ EMBEDDERS: Registry[type] = Registry(
         "minilm": MiniLMEmbedder,
         "static": StaticEmbedder,
         "http": HttpEmbedder,
+        "chunked": ChunkedEmbedder,
         "policy": PolicyEmbedder,
     },
 )

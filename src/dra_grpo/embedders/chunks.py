@@ -20,15 +20,18 @@ class ChunkedEmbedder:
     row that the embedder gives it. All chunks of all texts are embedded in one call.
 
     Args:
-        embedder: embeds the chunks. A cache goes around it: `CachedEmbedder(ChunkedEmbedder(…))`.
+        embedder: embeds the chunks, or its name in `EMBEDDERS`. A cache goes around it:
+            `CachedEmbedder(ChunkedEmbedder(…))`.
         size: longest chunk, in `unit`; None takes what the encoder reads at once (tokens only).
         overlap: how much of a chunk is repeated in the next, in `unit`.
         unit: `"tokens"` of the encoder, which must be a sentence-transformers one, or `"characters"`.
+        embedder_options: what an embedder given by name is built with.
 
     Attributes:
         truncated: bool (N,), texts of which some chunk was cut all the same.
 
     Raises:
+        UnknownName: no embedder has this name.
         UsageError: the encoder has no tokenizer to count by, `size` is missing or above what it reads, or `overlap`
             is not between 0 and half of `size`.
 
@@ -40,13 +43,22 @@ class ChunkedEmbedder:
     torch.Size([2, 1024])
     """
 
+    name = "chunked"
+
     def __init__(
         self,
-        embedder: Embedder,
+        embedder: Embedder | str,
         size: int | None = None,
         overlap: int = 0,
         unit: Literal["tokens", "characters"] = "tokens",
+        embedder_options: dict[str, Any] | None = None,
     ):
+        if isinstance(embedder, str):
+            from dra_grpo.embedders import EMBEDDERS
+
+            embedder = EMBEDDERS[embedder](**(embedder_options or {}))
+        elif embedder_options:
+            raise UsageError(f"embedder_options go with an embedder's name; {embedder.name!r} is built already")
         if unit not in ("tokens", "characters"):
             raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
         if unit == "tokens":
@@ -56,7 +68,6 @@ class ChunkedEmbedder:
         if not 0 <= overlap <= size // 2:
             raise UsageError(f"overlap is {overlap}; expected 0 to {size // 2}, half of size {size}")
         self.embedder: Any = embedder  # an Embedder, with `token_starts` where the unit is tokens
-        self.name = embedder.name
         self.size = size
         self.overlap = overlap
         self.unit = unit

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
 from dra_grpo.errors import UsageError
 
@@ -18,7 +16,6 @@ class StaticEmbedder(SentenceTransformerEmbedder):
 
     Args:
         model: a folder or a Hub name.
-        device: where the table is; the CPU, as moving ids to an accelerator costs more than the look-up.
         batch_size: texts looked up at once.
         revision: branch, tag or commit on the Hub.
 
@@ -32,11 +29,11 @@ class StaticEmbedder(SentenceTransformerEmbedder):
     def __init__(
         self,
         model: str = "minishlab/potion-base-8M",
-        device: str | torch.device | None = "cpu",
         batch_size: int = 1024,
         revision: str | None = None,
     ):
-        super().__init__(model, device=device, batch_size=batch_size, revision=revision)
+        # The CPU: moving ids to an accelerator costs more than the look-up.
+        super().__init__(model, device="cpu", batch_size=batch_size, revision=revision)
 
     def _load(self, model: str, **options: Any) -> Any:
         from sentence_transformers import SentenceTransformer

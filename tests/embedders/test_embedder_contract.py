@@ -9,8 +9,8 @@ import torch
 
 from dra_grpo.embedders import CachedEmbedder, Embedder
 
-NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http"]
-UNLIMITED = {"ngram", "static", "http"}
+NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http", "chunked"]
+UNLIMITED = {"ngram", "static", "http", "chunked"}
 NOTHING_IN_EMPTY = {"static"}  # no tokens, so no direction: the row is zero
 PLAIN = ["2 + 2 = 4", "", "The answer is 12.", "2 + 2 = 4", "(3 + 5) * 2", "x", "a longer line of reasoning"]
 ODD = [
@@ -22,7 +22,7 @@ ODD = [
     "\u202e\ufeff",
     "   ",
 ]
-LONG = ["word " * 600, "9 " * 1500, "short"]
+LONG = ["word " * 300, "9 " * 300, "short"]
 
 
 @pytest.fixture(
