@@ -44,13 +44,13 @@ def pkpo(rollouts: Rollouts, *, k: int = 4, baseline: Literal["loo", "loo-1"] | 
     index = rollouts.index
     correct = rollouts.is_correct
     n, c = (index.sum(rows.long())[index.group] for rows in (rollouts.scored, correct))
-    advantages = torch.where(correct, 1.0, 1 - miss_probability(n - 1, c, k - 1)) * (k / n)
     others = c - correct.long()
+    advantages = torch.where(correct, 1.0, 1 - miss_probability(n - 1, c, k - 1)).div(n) * k
     least = k
     if baseline == "loo" or (baseline == "loo-1" and k == 1):
-        advantages = advantages - (1 - miss_probability(n - 1, others, k)) * (k / (n - 1))
+        advantages = advantages - (1 - miss_probability(n - 1, others, k)).div(n - 1) * k
         least = k + 1
     elif baseline == "loo-1":
-        advantages = advantages - (1 - miss_probability(n - 1, others, k - 1)) * (k / n)
+        advantages = advantages - (1 - miss_probability(n - 1, others, k - 1)).div(n) * k
     advantages = torch.where(n < least, 0.0, advantages)
     return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))

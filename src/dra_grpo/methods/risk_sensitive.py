@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts
+from dra_grpo.core.extremes import group_max
 
 
 def risk_sensitive(rollouts: Rollouts, *, beta: float = 2.0) -> Adjusted:
@@ -28,5 +29,6 @@ def risk_sensitive(rollouts: Rollouts, *, beta: float = 2.0) -> Adjusted:
     if beta == 0:
         return Adjusted.from_advantages(rollouts, rewards - index.mean(rewards, rollouts.scored)[index.group])
     exponent = (beta * rewards).masked_fill(~rollouts.scored, -torch.inf)
+    exponent = exponent - group_max(index, exponent, rollouts.scored)[index.group]  # what cancels costs no digits
     log_mean = index.pad(exponent, -torch.inf).logsumexp(1) - index.sum(rollouts.scored.to(rewards.dtype)).log()
     return Adjusted.from_advantages(rollouts, torch.expm1(exponent - log_mean[index.group]) / beta)
