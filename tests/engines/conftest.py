@@ -19,8 +19,8 @@ def length_reward(completions, **columns):
 
 
 def comma_reward(completions, **columns):
-    """A second opinion: a tenth for each comma."""
-    return [None if t.startswith("7") else 0.1 * t.count(",") for t in map(content, completions)]
+    """A second opinion: a tenth for each sign that separates."""
+    return [None if t.startswith("7") else 0.1 * sum(t.count(c) for c in ",>:=") for t in map(content, completions)]
 
 
 def content(completion):
@@ -126,7 +126,7 @@ def dra_by_loops(raw, vectors, size):
     return adjusted
 
 
-def grpo_by_loops(rewards, size, scale=True):
+def grpo_by_loops(rewards, size, scale=True, floor=0.0):
     """TRL's advantages by the definition; unscorable rows get 0."""
     advantages = []
     for start in range(0, len(rewards), size):
@@ -135,7 +135,7 @@ def grpo_by_loops(rewards, size, scale=True):
         std = math.sqrt(sum((r - mean) ** 2 for r in scored) / (len(scored) - 1)) if len(scored) > 1 else 0.0
         for reward in rewards[start : start + size]:
             centred = 0.0 if reward is None or len(scored) < 2 else reward - mean
-            advantages.append(centred / (std + 1e-4) if scale else centred)
+            advantages.append(centred / (max(std, floor) + 1e-4) if scale else centred)
     return advantages
 
 

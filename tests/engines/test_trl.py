@@ -12,11 +12,13 @@ from dra_grpo.config import DRAConfig
 from dra_grpo.embedders import NgramEmbedder
 from dra_grpo.errors import UsageError
 
-NGRAM = DRAConfig(embedder="ngram")
+# Single characters: random texts of ten are alike in little else.
+ORDERS = {"orders": [1, 2]}
+NGRAM = DRAConfig(embedder="ngram", embedder_options=ORDERS)
 
 
 def vectors(texts):
-    return NgramEmbedder().encode(texts).double().tolist()
+    return NgramEmbedder(**ORDERS).encode(texts).double().tolist()
 
 
 def test_advantages_are_those_of_the_formula(lab, tmp_path):
@@ -34,7 +36,7 @@ def test_advantages_are_those_of_the_formula(lab, tmp_path):
 def test_column_holds_the_adjustment_and_raw_rewards_stay(lab, tmp_path):
     weights = [1.0, 2.0]
     functions = [lab.length_reward, lab.comma_reward]
-    dra = DRAConfig(embedder="ngram", correctness_reward="length_reward")
+    dra = DRAConfig(embedder="ngram", embedder_options=ORDERS, correctness_reward="length_reward")
     trainer = lab.make_trainer(tmp_path, dra, rewards=functions, reward_weights=weights)
     trainer.train()
     batch = lab.last_batch(trainer)
@@ -55,7 +57,12 @@ def test_column_holds_the_adjustment_and_raw_rewards_stay(lab, tmp_path):
 
 
 def test_correctness_comes_from_the_named_reward(lab, tmp_path):
-    dra = DRAConfig(embedder="ngram", correctness_reward="length_reward", method_options={"correct_only": True})
+    dra = DRAConfig(
+        embedder="ngram",
+        embedder_options=ORDERS,
+        correctness_reward="length_reward",
+        method_options={"correct_only": True},
+    )
     trainer = lab.make_trainer(tmp_path, dra, rewards=[lab.comma_reward, lab.length_reward])
     trainer.train()
     rollouts, _ = trainer.adjustment
@@ -66,7 +73,7 @@ def test_correctness_comes_from_the_named_reward(lab, tmp_path):
 
 @pytest.mark.parametrize("name", [None, "comma_rewrd"])
 def test_without_a_word_on_correctness_it_refuses(lab, tmp_path, name):
-    dra = DRAConfig(embedder="ngram", correctness_reward=name)
+    dra = DRAConfig(embedder="ngram", embedder_options=ORDERS, correctness_reward=name)
     with pytest.raises(UsageError, match=r"one of: length_reward, comma_reward$"):
         lab.make_trainer(tmp_path, dra, rewards=[lab.length_reward, lab.comma_reward])
 
@@ -149,6 +156,20 @@ def test_advantage_stage_replaces_the_advantages_and_keeps_the_rewards(lab, tmp_
     assert batch.advantages == pytest.approx(adjusted.advantages.tolist(), abs=1e-6)
     change = [c for c in lab.known(batch.rewards["dra_adjustment"]) if c is not None]
     assert change == [0.0] * len(change)
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_std_floor_keeps_small_differences_small(lab, tmp_path, scale):
+    def nearly_equal(completions, **columns):
+        return [1.0 + 0.001 * place for place in range(len(completions))]
+
+    dra = DRAConfig(embedder="ngram", embedder_options=ORDERS, method_options={"std_floor": 5.0})
+    trainer = lab.make_trainer(tmp_path, dra, rewards=[nearly_equal], scale_rewards=scale)
+    trainer.train()
+    _, adjusted = trainer.adjustment
+    expected = adjusted.rewards - adjusted.rewards.view(3, 4).mean(1, keepdim=True).expand(3, 4).reshape(-1)
+    expected = expected if scale == "none" else expected / (5.0 + 1e-4)
+    assert lab.last_batch(trainer).advantages == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_advantage_stage_needs_grpo(lab, tmp_path):
@@ -245,7 +266,9 @@ def test_what_cannot_work_is_refused(lab, tmp_path):
     with pytest.raises(UsageError, match="normalises each reward function by itself"):
         lab.make_trainer(tmp_path, NGRAM, multi_objective_aggregation="normalize_then_sum")
     with pytest.raises(UsageError, match="unknown smi 'lgdet'"):
-        lab.make_trainer(tmp_path, DRAConfig(embedder="ngram", method_options={"smi": "lgdet"}))
+        lab.make_trainer(
+            tmp_path, DRAConfig(embedder="ngram", embedder_options=ORDERS, method_options={"smi": "lgdet"})
+        )
     with pytest.raises(UsageError, match="policy' pools whole completions; got embed='think'"):
         lab.make_trainer(tmp_path, DRAConfig(embedder="policy", embed="think"))
     with pytest.raises(UsageError, match="embedder 'ngram' refuses embedder_options"):

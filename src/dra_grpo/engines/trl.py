@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from dra_grpo.config import DRAConfig
-from dra_grpo.core import Adjusted, Rollouts
+from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
 from dra_grpo.embedders import EMBEDDERS, CachedEmbedder, Embedder, NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
 from dra_grpo.embedders.selection import select
@@ -38,6 +38,10 @@ HOOKS = {
     "_generate": ["prompts"],
 }
 """The trainer's methods that are overridden, with the parameters they must have."""
+
+
+TRL_EPS = 1e-4
+"""What TRL adds to σ."""
 
 
 def dra_adjustment(completions: Sequence[Any], **columns: Any) -> list[None]:
@@ -95,7 +99,7 @@ class DiversityAwareMixin:
     def _trainer_options(self) -> dict[str, Any]:
         """The method's options that the trainer decides: its normalisation."""
         known = getattr(self._method, "options", {})
-        scale = {"scale": getattr(self, "scale_rewards", None), "eps": 1e-4}
+        scale = {"scale": getattr(self, "scale_rewards", None), "eps": TRL_EPS}
         return {k: v for k, v in scale.items() if k in known and k not in self._options and v is not None}
 
     def _build_embedder(self, embedder: Embedder | None) -> Embedder | PolicyEmbedder:
@@ -156,7 +160,7 @@ class DiversityAwareMixin:
 
     def _generate_and_score_completions(self, inputs):
         output = super()._generate_and_score_completions(inputs)
-        replaced = self.adjustment[1].advantages if self.adjustment else None
+        replaced = self._replaced_advantages()
         if replaced is not None:
             everyone = replaced.to(output["advantages"])
             rows = len(output["advantages"])
@@ -166,6 +170,20 @@ class DiversityAwareMixin:
                 self._logs["advantages"].pop()
             self._logs["advantages"].extend(everyone.tolist())
         return output
+
+    def _replaced_advantages(self) -> Tensor | None:
+        """Advantages (N,) of all processes in place of TRL's: the method's own, or TRL's with σ floored.
+
+        RLOO divides by no group's σ, so a floor has nothing to act on there.
+        """
+        if self.adjustment is None:
+            return None
+        rollouts, adjusted = self.adjustment
+        scale = getattr(self, "scale_rewards", "none")
+        floor = {**getattr(self._method, "options", {}), **self._options}.get("std_floor", 0.0)
+        if adjusted.advantages is not None or not floor or scale == "none":
+            return adjusted.advantages
+        return grpo_advantages(adjusted.rewards, rollouts.groups, scale, eps=TRL_EPS, std_floor=floor)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         metrics = self._metrics["train"]
