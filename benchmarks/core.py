@@ -1,0 +1,209 @@
+"""What the speed claims about `core` rest on: both sides of each claim, in one run, as ratios.
+
+    python benchmarks/core.py [--threads N] [--repeats R]
+
+Four claims:
+  1. graph cut in linear time against the same through the pairwise matrix (G = 4096, D = 512), and the largest tensor
+     each of them creates;
+  2. LogDet with one factorisation a group against one determinant a row, in a loop and batched (B = 64, G = 64);
+  3. facility location from the two largest entries of each row against a loop over rows (B = 64, G = 64);
+  4. the paper's "graph cut is 35 times faster than LogDet" (arXiv 2505.09655), as it would be measured there (a
+     determinant a row) and with one factorisation.
+
+Each figure is the median of the repeats with the fastest beside it, and how many times as long it takes as the last
+line of its claim. A repeat runs each side in turn for at least 50 ms, so that whatever else runs on the machine slows
+both alike. The sides of a claim are first checked to give the same numbers. Exits with 1 if a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from dra_grpo import adjust_rewards, cosine_similarity, facility_location, graph_cut, logdet
+from dra_grpo.core.smi import graph_cut_of_rows
+
+JITTER = 1e-3
+
+
+class LargestTensor(TorchDispatchMode):
+    """Records the most entries that any operator's result has."""
+
+    entries = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        self.entries = max([self.entries, *(x.numel() for x in tree_leaves(result) if isinstance(x, Tensor))])
+        return result
+
+
+def take_turns(sides: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str, tuple[float, float]]:
+    """(median, fastest) seconds a call of each side."""
+    calls = {}
+    for name, side in sides.items():
+        side()
+        start = perf_counter()
+        side()
+        calls[name] = max(1, round(0.05 / (perf_counter() - start)))
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, side in sides.items():
+            start = perf_counter()
+            for _ in range(calls[name]):
+                side()
+            seconds[name].append((perf_counter() - start) / calls[name])
+    return {name: (median(runs), min(runs)) for name, runs in seconds.items()}
+
+
+def check_agreement(sides: dict[str, Callable[[], Tensor]], atol: float) -> None:
+    """Raise AssertionError unless all sides give the same numbers within `atol`."""
+    names, values = list(sides), [side().double() for side in sides.values()]
+    for name, value in zip(names[1:], values[1:], strict=True):
+        torch.testing.assert_close(value, values[0], atol=atol, rtol=0, msg=lambda m, name=name: f"{name}: {m}")
+
+
+def show(
+    title: str, timings: dict[str, tuple[float, float]], of: str, targets: dict[str, float] | None = None
+) -> bool:
+    """Print each side and how many times as long as `of` it takes; True if every target is met."""
+    print(f"\n{title}")
+    met = True
+    for name, (middle, fastest) in timings.items():
+        line = f"  {name:<42} {middle * 1e3:9.3f} ms  (fastest {fastest * 1e3:9.3f})"
+        if name != of:
+            ratio = middle / timings[of][0]
+            line += f"  {ratio:7.1f}×"
+            if targets and name in targets:
+                met &= ratio >= targets[name]
+                line += f"  target ≥ {targets[name]:g}: {'met' if ratio >= targets[name] else 'MISSED'}"
+        print(line)
+    return met
+
+
+def logdet_row_by_row(similarity: Tensor) -> Tensor:
+    """f({i}) + f(rest) − f(V) with a determinant of its own for every row."""
+    jittered = similarity.double() + JITTER * torch.eye(similarity.shape[-1], dtype=torch.float64)
+    smi = torch.empty(jittered.shape[:-1], dtype=torch.float64)
+    for b, S in enumerate(jittered):
+        whole = torch.linalg.slogdet(S).logabsdet
+        for i in range(len(S)):
+            rest = torch.cat([torch.arange(i), torch.arange(i + 1, len(S))])
+            smi[b, i] = S[i, i].log() + torch.linalg.slogdet(S[rest][:, rest]).logabsdet - whole
+    return smi
+
+
+def logdet_batched(similarity: Tensor) -> Tensor:
+    """The same determinants, all B·G of them in one call."""
+    G = similarity.shape[-1]
+    jittered = similarity.double() + JITTER * torch.eye(G, dtype=torch.float64)
+    rest = torch.arange(G).expand(G, G)[~torch.eye(G, dtype=torch.bool)].view(G, G - 1)
+    without = torch.linalg.slogdet(jittered[:, rest[:, :, None], rest[:, None, :]]).logabsdet
+    whole = torch.linalg.slogdet(jittered).logabsdet
+    return jittered.diagonal(dim1=-2, dim2=-1).log() + without - whole[:, None]
+
+
+def facility_location_row_by_row(similarity: Tensor) -> Tensor:
+    """f({i}) + f(rest) − f(V), f(X) = Σ_v max_{j∈X} S_vj, one row at a time over the whole batch."""
+    G = similarity.shape[-1]
+    whole = similarity.amax(-1).sum(-1)
+    columns = []
+    for i in range(G):
+        rest = torch.cat([torch.arange(i), torch.arange(i + 1, G)])
+        columns.append(similarity[..., i].sum(-1) + similarity[..., rest].amax(-1).sum(-1) - whole)
+    return torch.stack(columns, dim=-1)
+
+
+def linear_graph_cut(repeats: int) -> bool:
+    G, D = 4096, 512
+    x = torch.randn(G, D, generator=torch.Generator().manual_seed(0)) + 0.2  # no 1 + SMI is negative
+    rewards, group, company = torch.ones(G), torch.zeros(G, dtype=torch.long), torch.ones(G, dtype=torch.bool)
+    pairwise, linear, whole = (
+        "through the pairwise matrix",
+        "inner product with the group's sum",
+        "all of adjust_rewards",
+    )
+    sides = {
+        pairwise: lambda: graph_cut(cosine_similarity(x)),
+        whole: lambda: adjust_rewards(rewards, x).smi,
+        linear: lambda: graph_cut_of_rows(x, group, 1, company),
+    }
+    check_agreement(sides, atol=1e-3)
+    met = show(f"1. graph cut, G={G}, D={D}, float32", take_turns(sides, repeats), linear, {pairwise: 20})
+    print(f"  largest tensor (N·D is {G * D:,} entries, G·G {G * G:,}):")
+    for name, side in sides.items():
+        with LargestTensor() as largest:
+            side()
+        print(f"    {name:<40} {largest.entries:>10,}")
+        met &= largest.entries < G * G or name == pairwise
+    return met
+
+
+def logdet_by_factorisation(repeats: int) -> bool:
+    B, G, D = 64, 64, 256
+    similarity = cosine_similarity(torch.randn(B, G, D, generator=torch.Generator().manual_seed(1)))
+    loop, batched, ours = (
+        "a loop of one determinant a row",
+        "the same determinants batched",
+        "one factorisation a group",
+    )
+    sides = {
+        loop: lambda: logdet_row_by_row(similarity),
+        batched: lambda: logdet_batched(similarity),
+        ours: lambda: logdet(similarity, JITTER),
+    }
+    check_agreement(sides, atol=1e-5)
+    return show(f"2. LogDet, B={B}, G={G}", take_turns(sides, repeats), ours, {loop: 50, batched: 10})
+
+
+def facility_location_by_two_largest(repeats: int) -> bool:
+    B, G, D = 64, 64, 256
+    similarity = cosine_similarity(torch.randn(B, G, D, generator=torch.Generator().manual_seed(2)))
+    ours = "the two largest entries of each row"
+    sides = {
+        "a loop over rows": lambda: facility_location_row_by_row(similarity),
+        ours: lambda: facility_location(similarity),
+    }
+    check_agreement(sides, atol=1e-4)
+    return show(f"3. facility location, B={B}, G={G}", take_turns(sides, repeats), ours)
+
+
+def graph_cut_against_logdet(repeats: int) -> bool:
+    for B, G, D in ((1, 6, 512), (4, 6, 512), (64, 64, 256)):
+        x = torch.randn(B, G, D, generator=torch.Generator().manual_seed(3))
+        similarity, rewards = cosine_similarity(x), torch.ones(B, G)
+        given = {
+            "LogDet, a determinant a row": lambda S=similarity: logdet_row_by_row(S),
+            "LogDet, one factorisation a group": lambda S=similarity: logdet(S, JITTER),
+            "graph cut": lambda S=similarity: graph_cut(S),
+        }
+        show(f"4. the paper's 35×, B={B}, G={G}: similarity given", take_turns(given, repeats), "graph cut")
+        whole = {
+            "LogDet, all of adjust_rewards": lambda x=x, r=rewards: adjust_rewards(r, x, smi="logdet").smi,
+            "graph cut": lambda x=x, r=rewards: adjust_rewards(r, x).smi,
+        }
+        show(f"   B={B}, G={G}, D={D}: from embeddings", take_turns(whole, repeats), "graph cut")
+    return True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--threads", type=int, default=1, help="torch threads, no more than idle cores (default 1)")
+    parser.add_argument("--repeats", type=int, default=7, help="runs of each side (default 7)")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(f"torch {torch.__version__}, CPU, threads {torch.get_num_threads()}, {options.repeats} repeats")
+    claims = (linear_graph_cut, logdet_by_factorisation, facility_location_by_two_largest, graph_cut_against_logdet)
+    met = [claim(options.repeats) for claim in claims]
+    return 0 if all(met) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
