@@ -73,7 +73,7 @@ class NgramEmbedder:
         self.truncated = torch.zeros(len(texts), dtype=torch.bool)
         counts = self._signed_counts(texts)
         if self.sublinear:
-            counts = counts.sign() * counts.abs().sqrt_()
+            counts *= counts.abs().clamp_min_(1).rsqrt_()  # x / √|x|, and 0 stays 0
         return normalize(counts)
 
     def _signed_counts(self, texts: Sequence[str]) -> Tensor:
