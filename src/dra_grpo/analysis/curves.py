@@ -156,6 +156,9 @@ def _axes() -> tuple[Any, Any]:
 
 
 def _data_uri(figure: Any) -> str:
+    import matplotlib
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with matplotlib.rc_context({"svg.hashsalt": "dra-grpo"}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

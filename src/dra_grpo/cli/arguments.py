@@ -125,7 +125,7 @@ def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]
         name, _, key = head[2:].partition(".")
         if not equals:
             value = next(tokens, None)
-            if value is None:
+            if value is None or value.startswith("--"):
                 raise UsageError(f"{token} needs a value")
         dotted.setdefault(name.replace("-", "_"), {})[key] = yaml.safe_load(value)
     return rest, dotted

@@ -1,0 +1,107 @@
+"""`dra-grpo train` for real, with few steps: what it leaves, killing it, going on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+
+ROOT = Path(__file__).parents[2]
+FEW = ["--max_steps", "6", "--save_steps", "2", "--per_device_train_batch_size", "16", "--evaluation_problems", "20"]
+TIMES = ("seconds", "time", "runtime", "per_second", "share_of_step")
+
+
+def command(out, *more):
+    return [sys.executable, "-m", "dra_grpo", "train", "--config", "recipes/countdown.yaml", "--output_dir", str(out),
+            "--samples_every", "2", *FEW, *more]  # fmt: skip
+
+
+def environment(**more):
+    return {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore", **more}
+
+
+def train(out, *more):
+    return subprocess.run(
+        command(out, *more), capture_output=True, text=True, timeout=240, cwd=ROOT, env=environment(), check=False
+    )
+
+
+def metrics(out):
+    """Every logged line without what a clock says."""
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if not any(t in k for t in TIMES)} for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    out = tmp_path_factory.mktemp("whole") / "run"
+    finished = train(out)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    return out, finished
+
+
+def test_a_run_leaves_everything(whole):
+    out, finished = whole
+    assert [line["step"] for line in metrics(out)] == [1, 2, 3, 4, 5, 6]
+    evaluation = json.loads((out / "eval.json").read_text())
+    for side in ("base", "trained"):
+        for figure in ("pass@1", "pass@16", "distinct", "coverage"):
+            entry = evaluation[side][figure]
+            assert entry["low"] <= entry["value"] <= entry["high"]
+            assert f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]" in finished.stdout
+    record = json.loads((out / "environment.json").read_text())
+    assert record["seed"] == 0
+    assert record["versions"]["trl"]
+    groups = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
+    assert {group["step"] for group in groups} == {1, 2, 4, 6}
+    assert all(len(g["completions"]) == len(g["correct"]) == len(g["rewards"]) == 8 for g in groups)
+    page = (out / "report.html").read_text()
+    assert "data:image/svg+xml;base64," in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    assert (out / "model.safetensors").exists()
+    assert "method: dra" in (out / "config.yaml").read_text()
+
+
+def test_a_run_is_not_written_over(whole):
+    out, _ = whole
+    before = (out / "metrics.jsonl").read_bytes()
+    refused = train(out)
+    assert refused.returncode == 2
+    assert "already holds a run; go on with --resume, start anew with --overwrite" in refused.stderr
+    changed = train(out, "--resume", "--method", "none")
+    assert changed.returncode == 2
+    assert "was run with other settings (method: 'dra' -> 'none')" in changed.stderr
+    assert (out / "metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_a_stopped_run_goes_on_to_the_same_numbers(whole, tmp_path, stop):
+    out = tmp_path / "run"
+    with subprocess.Popen(
+        command(out), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        deadline = time.monotonic() + 120
+        while not ((out / "metrics.jsonl").exists() and len((out / "metrics.jsonl").read_bytes().splitlines()) >= 3):
+            assert running.poll() is None, running.communicate()[1][-3000:]
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        running.send_signal(stop)
+        printed, _ = running.communicate(timeout=60)
+    if stop == signal.SIGINT:
+        assert running.returncode == 130
+        assert "go on with the same command and --resume" in printed
+    assert not (out / "checkpoint-6").exists(), "it came to its end before it was stopped"
+    with (out / "metrics.jsonl").open("a") as lines:
+        lines.write('{"step": 99, "half a line')
+    finished = train(out, "--resume")
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert metrics(out) == metrics(whole[0])
+    assert json.loads((out / "eval.json").read_text()) == json.loads((whole[0] / "eval.json").read_text())
+    samples = [(directory / "samples.jsonl").read_text() for directory in (out, whole[0])]
+    assert samples[0] == samples[1]
