@@ -16,8 +16,8 @@ STOCHASTIC = ("permuted", "permuted-correct", "random")
 def pytest_generate_tests(metafunc):
     from dra_grpo import METHODS
 
-    if "method" in metafunc.fixturenames:
-        metafunc.parametrize("method", list(METHODS))
+    if "every" in metafunc.fixturenames:
+        metafunc.parametrize("every", list(METHODS))
     if "settled" in metafunc.fixturenames:
         metafunc.parametrize("settled", [name for name in METHODS if name not in STOCHASTIC])
     if "stochastic" in metafunc.fixturenames:

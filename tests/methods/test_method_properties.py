@@ -9,20 +9,20 @@ from dra_grpo import METHODS, adjust_rewards
 from dra_grpo.methods import MethodProtocol
 
 
-def test_it_says_what_it_is(method):
-    found = METHODS[method]
+def test_it_says_what_it_is(every):
+    found = METHODS[every]
     assert isinstance(found, MethodProtocol)
-    assert found.name == method
+    assert found.name == every
     assert found.stage in ("reward", "advantage")
     assert found.source
     assert found.summary.rstrip(".")
     assert set(found.needs()) <= {"embeddings", "correct", "logprobs", "answers", "texts"}
 
 
-def test_outputs_are_shaped_like_the_rewards_and_fit_the_stage(method, rich):
+def test_outputs_are_shaped_like_the_rewards_and_fit_the_stage(every, rich):
     rollouts = rich()
-    adjusted = METHODS[method](rollouts)
-    assert adjusted.stage == METHODS[method].stage
+    adjusted = METHODS[every](rollouts)
+    assert adjusted.stage == METHODS[every].stage
     assert adjusted.rewards.shape == adjusted.weights.shape == adjusted.smi.shape == rollouts.rewards.shape
     for value in (adjusted.rewards, adjusted.weights, adjusted.smi):
         assert value.isfinite().all()
@@ -34,19 +34,19 @@ def test_outputs_are_shaped_like_the_rewards_and_fit_the_stage(method, rich):
         assert adjusted.advantages is None
 
 
-def test_the_reward_stage_keeps_its_weights_true(method, rich):
+def test_the_reward_stage_keeps_its_weights_true(every, rich):
     rollouts = rich()
-    adjusted = METHODS[method](rollouts)
+    adjusted = METHODS[every](rollouts)
     if adjusted.stage == "reward":
         earned = rollouts.rewards != 0
         torch.testing.assert_close(adjusted.rewards[earned], (rollouts.rewards * adjusted.weights)[earned])
 
 
-def test_it_does_something_or_is_none(method, rich):
+def test_it_does_something_or_is_none(every, rich):
     rollouts = rich((8, 9), seed=1)
-    adjusted = METHODS[method](rollouts)
+    adjusted = METHODS[every](rollouts)
     moved = adjusted.advantages if adjusted.stage == "advantage" else adjusted.rewards - rollouts.rewards
-    assert bool(moved.abs().max() > 1e-3) == (method != "none")
+    assert bool(moved.abs().max() > 1e-3) == (every != "none")
 
 
 def test_row_order_does_not_matter(settled, rich, take, same):
@@ -69,11 +69,11 @@ def test_the_order_of_groups_does_not_matter_where_places_in_the_group_are_kept(
     same(METHODS[stochastic](take(rollouts, order)), METHODS[stochastic](rollouts), order)
 
 
-def test_group_ids_are_names_only(method, rich, same):
+def test_group_ids_are_names_only(every, rich, same):
     rollouts = rich()
     renamed = rich()
     object.__setattr__(renamed, "groups", rollouts.groups * 1000 + 77)
-    same(METHODS[method](renamed), METHODS[method](rollouts))
+    same(METHODS[every](renamed), METHODS[every](rollouts))
 
 
 def test_groups_do_not_know_of_each_other(settled, rich, take, same):
@@ -96,13 +96,13 @@ def test_rows_without_a_score_are_marked_and_have_no_say(settled, blank, rich, t
     same(METHODS[settled](take(rollouts, rest)), adjusted, rest)
 
 
-def test_ragged_equals_padded(method, rich, same):
+def test_ragged_equals_padded(every, rich, same):
     ragged = rich()
     index = ragged.index
     padded = adjust_rewards(
         index.pad(ragged.rewards, torch.nan),
         index.pad(ragged.embeddings, torch.nan),
-        method=method,
+        method=every,
         correct=index.pad(ragged.correct, False),
         logprobs=index.pad(ragged.logprobs, torch.nan),
         answers=nested(index, ragged.answers, None),
@@ -110,7 +110,7 @@ def test_ragged_equals_padded(method, rich, same):
     )
     assert padded.rewards.shape == index.shape
     rows = index.group * index.shape[1] + index.position
-    same(METHODS[method](ragged), padded.reshape((-1,)), rows)
+    same(METHODS[every](ragged), padded.reshape((-1,)), rows)
 
 
 def nested(index, values, fill):
@@ -120,9 +120,9 @@ def nested(index, values, fill):
     return lists
 
 
-def test_a_group_of_one_is_left_alone(method, rich):
+def test_a_group_of_one_is_left_alone(every, rich):
     rollouts = rich((1, 1, 1))
-    adjusted = METHODS[method](rollouts)
+    adjusted = METHODS[every](rollouts)
     torch.testing.assert_close(adjusted.rewards, rollouts.rewards)
     torch.testing.assert_close(adjusted.weights, torch.ones_like(rollouts.rewards))
     torch.testing.assert_close(adjusted.smi, torch.zeros_like(rollouts.rewards))
@@ -130,61 +130,61 @@ def test_a_group_of_one_is_left_alone(method, rich):
         assert (adjusted.advantages == 0).all()
 
 
-def test_the_only_scored_row_of_a_group_is_left_alone(method, rich, without_scores):
+def test_the_only_scored_row_of_a_group_is_left_alone(every, rich, without_scores):
     rollouts = without_scores(rich((4,)), [0, 1, 3])
-    adjusted = METHODS[method](rollouts)
+    adjusted = METHODS[every](rollouts)
     torch.testing.assert_close(adjusted.rewards[2], rollouts.rewards[2])
     torch.testing.assert_close(adjusted.weights[2], torch.tensor(1.0, dtype=torch.float64))
     if adjusted.stage == "advantage":
         assert (adjusted.advantages == 0).all()
 
 
-def test_nothing_in_nothing_out(method, rich, take):
-    adjusted = METHODS[method](take(rich(), torch.arange(0)))
+def test_nothing_in_nothing_out(every, rich, take):
+    adjusted = METHODS[every](take(rich(), torch.arange(0)))
     assert adjusted.rewards.shape == adjusted.weights.shape == adjusted.smi.shape == (0,)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
-def test_any_float_comes_in_and_float32_or_more_goes_out(method, dtype, rich, same):
+def test_any_float_comes_in_and_float32_or_more_goes_out(every, dtype, rich, same):
     low = rich(dtype=dtype)
-    adjusted = METHODS[method](low)
+    adjusted = METHODS[every](low)
     wide = torch.float64 if dtype == torch.float64 else torch.float32
     for value in (adjusted.rewards, adjusted.weights, adjusted.smi, adjusted.advantages):
         assert value is None or value.dtype == wide
     exact = rich(dtype=dtype)
     for name in ("rewards", "embeddings", "logprobs"):
         object.__setattr__(exact, name, getattr(low, name).double())
-    same(adjusted, METHODS[method](exact), atol=2e-4)
+    same(adjusted, METHODS[every](exact), atol=2e-4)
 
 
-def test_integer_rewards_are_taken(method, rich, same):
+def test_integer_rewards_are_taken(every, rich, same):
     integers, floats = rich(), rich()
     object.__setattr__(floats, "rewards", floats.correct.float())
     found = adjust_rewards(
         integers.correct.long(),
         integers.embeddings,
         integers.groups,
-        method=method,
+        method=every,
         logprobs=integers.logprobs,
         answers=integers.answers,
         texts=integers.texts,
     )
-    same(found, METHODS[method](floats), atol=1e-6)
+    same(found, METHODS[every](floats), atol=1e-6)
 
 
-def test_hyphen_and_underscore_are_the_same(method):
-    assert METHODS[method.replace("-", "_")] is METHODS[method.replace("_", "-")] is METHODS[method]
+def test_hyphen_and_underscore_are_the_same(every):
+    assert METHODS[every.replace("-", "_")] is METHODS[every.replace("_", "-")] is METHODS[every]
 
 
-def test_inputs_are_not_written_to(method, rich):
+def test_inputs_are_not_written_to(every, rich):
     rollouts, untouched = rich(), rich()
-    METHODS[method](rollouts)
+    METHODS[every](rollouts)
     for name in ("rewards", "groups", "embeddings", "correct", "logprobs"):
         assert torch.equal(getattr(rollouts, name), getattr(untouched, name))
 
 
-def test_many_small_groups_and_one_large(method, rich):
-    adjusted = METHODS[method](rich((40, *[2] * 30), D=3))
+def test_many_small_groups_and_one_large(every, rich):
+    adjusted = METHODS[every](rich((40, *[2] * 30), D=3))
     moved = adjusted.advantages if adjusted.stage == "advantage" else adjusted.rewards
     assert moved.isfinite().all()
 

@@ -188,16 +188,17 @@ def test_pkpo_over_all_subsets(n, k, baseline):
         R = [1.0] * c + [0.0] * (n - c)
         rollouts = Rollouts(torch.tensor(R, dtype=torch.float64), torch.zeros(n).long())
         found = METHODS["pkpo"](rollouts, k=k, baseline=baseline).advantages
-        plain = baseline == "loo" or (baseline == "loo-1" and k == 1)
-        if k > n or (plain and k > n - 1):
+        if k > n or (baseline == "loo" and k > n - 1):
             assert (found == 0).all()
             continue
         expected = []
         for i in range(n):
             others = [j for j in range(n) if j != i]
             s = summed(i, range(n), R)
-            if plain:
+            if baseline == "loo":
                 s -= fmean(summed(j, others, R) for j in others)
+            elif baseline == "loo-1" and k == 1:
+                s -= fmean(R) / n
             elif baseline == "loo-1":
                 s -= sum(max(R[j] for j in team) for team in combinations(others, k - 1)) / math.comb(n, k)
             expected.append(s)

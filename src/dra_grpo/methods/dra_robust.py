@@ -11,5 +11,6 @@ DRA_ROBUST = {
     "min_spread": 0.02,  # an all-correct group that differs less than paraphrases do has nothing to tell
     "std_floor": 0.1,  # weights that differ by 0.5% give advantages of ±0.05, where σ alone makes them ±1.2
 }
-"""Options of `dra`. The last two are in units of similarity and of the reward: they suit sentence encoders and rewards
-of 0 and 1, in which a group with one correct completion among 64 has σ = 0.125, above the floor."""
+"""Options of `dra`. The last two are in units of similarity and of the reward. 0.02 suits sentence encoders; other
+embedders: benchmarks/paraphrase_spread.py. With rewards of 0 and 1, one correct completion among 64 makes σ = 0.125,
+so that the floor touches no group that GRPO learns from."""

@@ -20,7 +20,7 @@ def pkpo(rollouts: Rollouts, *, k: int = 4, baseline: Literal["loo", "loo-1"] | 
         baseline: None is the estimator itself, whose advantages are all ≥ 0. "loo" subtracts k/(n − 1)·ρ(n − 1, ·, k)
             of the others (eq. 29). "loo-1" (the preset `pkpo-loo`, the paper's choice) subtracts (k/n)·ρ(n − 1, ·,
             k − 1) of the others (eq. 33): what i adds to the k − 1 drawn with it, 0 for a wrong one. At k = 1, where
-            that has no meaning, it is "loo".
+            nothing is drawn with it, the group's mean, as in the paper's listing.
 
     Returns:
         `Adjusted` at the advantage stage, as a sum over the group is weighted: n times the mean over completions that
@@ -46,11 +46,11 @@ def pkpo(rollouts: Rollouts, *, k: int = 4, baseline: Literal["loo", "loo-1"] | 
     n, c = (index.sum(rows.long())[index.group] for rows in (rollouts.scored, correct))
     others = c - correct.long()
     advantages = torch.where(correct, 1.0, 1 - miss_probability(n - 1, c, k - 1)).div(n) * k
-    least = k
-    if baseline == "loo" or (baseline == "loo-1" and k == 1):
+    if baseline == "loo":
         advantages = advantages - (1 - miss_probability(n - 1, others, k)).div(n - 1) * k
-        least = k + 1
-    elif baseline == "loo-1":
+    elif baseline == "loo-1" and k > 1:
         advantages = advantages - (1 - miss_probability(n - 1, others, k - 1)).div(n) * k
-    advantages = torch.where(n < least, 0.0, advantages)
+    elif baseline == "loo-1":
+        advantages = advantages - c.to(advantages.dtype).div(n).div(n)
+    advantages = torch.where(n < k + (baseline == "loo"), 0.0, advantages)
     return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))

@@ -1,0 +1,100 @@
+"""DRA's gate, floor and rules, one by one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dra_grpo import Rollouts, adjust_rewards, grpo_advantages
+from dra_grpo.core import group_similarity
+from dra_grpo.core.extremes import group_max, similarity_spread
+
+
+@pytest.mark.parametrize("kernel", ["cosine", "cosine_shifted", "cosine_clamped", "rbf"])
+def test_the_spread_is_that_of_each_rows_mean_similarity(kernel, rich, without_scores):
+    rollouts = without_scores(rich(), [1, 7])
+    found = similarity_spread(rollouts, kernel).tolist()
+    S, index = group_similarity(rollouts, kernel), rollouts.index
+    for group in range(len(index.size)):
+        places = index.position[(index.group == group) & rollouts.scored].tolist()
+        means = [
+            sum(S[group, i, j].item() for j in places if j != i) / (len(places) - 1) for i in places if len(places) > 1
+        ]
+        assert found[group] == pytest.approx(max(means) - min(means) if means else 0.0, abs=1e-9)
+
+
+def test_group_max_of_no_rows_is_minus_infinity(rich):
+    index = rich().index
+    assert (group_max(index, torch.ones(16), torch.zeros(16, dtype=torch.bool)) == -torch.inf).all()
+
+
+def test_the_gate_opens_at_min_spread_and_looks_at_all_correct_groups_alone(rich):
+    rollouts = rich((5, 5, 5), seed=2)
+    spread = similarity_spread(rollouts)
+    correct = torch.ones(15, dtype=torch.bool)
+    correct[7] = False
+    for group, wrong in ((0, False), (1, True), (2, False)):
+        rows = rollouts.index.group == group
+        for factor, closed in ((1.001, not wrong), (0.999, False)):
+            gated = adjust_rewards(
+                rollouts.rewards[rows],
+                rollouts.embeddings[rows],
+                correct=correct[rows],
+                min_spread=spread[group].item() * factor,
+            )
+            assert bool((gated.weights == 1).all()) == closed
+            assert not (gated.smi == 0).all()
+
+
+def test_an_unscorable_row_does_not_open_the_gate():
+    embeddings = torch.ones(4, 2)
+    embeddings[3] = torch.tensor([1.0, -1.0])
+    rewards = torch.tensor([1.0, 1.0, 1.0, torch.nan])
+    assert (adjust_rewards(rewards, embeddings, min_spread=0.1).weights[:3] == 1).all()
+
+
+def test_kept_wrong_rewards_are_a_floor_for_the_correct():
+    embeddings = torch.tensor([[1.0, 0.0]] * 4 + [[0.0, 1.0]] * 2)
+    rewards, correct = torch.tensor([1.0, 1, 1, 1, 0.4, -0.4]), torch.tensor([True] * 4 + [False] * 2)
+    adjusted = adjust_rewards(rewards, embeddings, correct=correct, wrong="keep")
+    torch.testing.assert_close(adjusted.rewards, torch.tensor([0.4, 0.4, 0.4, 0.4, 0.4, -0.2]))
+    torch.testing.assert_close(adjusted.rewards, rewards * adjusted.weights)
+
+
+def test_a_correct_reward_below_a_wrong_one_is_not_raised():
+    adjusted = adjust_rewards(
+        torch.tensor([0.3, 0.3, 0.5]), torch.ones(3, 2), correct=torch.tensor([True, True, False]), wrong="keep"
+    )
+    torch.testing.assert_close(adjusted.rewards, torch.tensor([0.3, 0.3, 0.5]))
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_the_std_floor_divides_where_sigma_is_below_it(scale, rich):
+    rewards, groups = rich().rewards, rich().groups
+    plain = grpo_advantages(rewards, groups, scale)
+    torch.testing.assert_close(grpo_advantages(rewards, groups, scale, std_floor=0.0), plain)
+    floored = grpo_advantages(rewards, groups, scale, std_floor=100.0)
+    centred = grpo_advantages(rewards, groups, "none")
+    torch.testing.assert_close(floored, centred if scale == "none" else centred / (100 + 1e-4))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"negative": "flip"}, "unknown negative 'flip'; expected 'scale', 'keep' or 'mirror'"),
+        ({"wrong": "mirror"}, "unknown wrong 'mirror'; expected 'scale' or 'keep'"),
+        ({"normalize": "sum"}, "unknown normalize 'sum'; expected 'mean' or None"),
+        ({"min_spread": -1.0}, "min_spread must be 0 or more, in units of similarity; got -1.0"),
+        ({"std_floor": -1.0}, "std_floor must be 0 or more, in units of the reward; got -1.0"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_impossible_options_are_refused(options, message):
+    with pytest.raises(ValueError) as error:
+        adjust_rewards(torch.ones(2), torch.ones(2, 2), **options)
+    assert str(error.value) == message
+
+
+def test_the_spread_needs_embeddings():
+    with pytest.raises(ValueError, match="needs embeddings"):
+        similarity_spread(Rollouts(torch.ones(2), torch.zeros(2).long()))
