@@ -5,6 +5,8 @@ import os
 import pickle
 import subprocess
 import sys
+from importlib.util import find_spec
+from shutil import copytree
 
 import pytest
 import torch
@@ -12,6 +14,8 @@ from torch.nn.functional import normalize
 
 from dra_grpo.embedders import MiniLMEmbedder, SentenceTransformerEmbedder
 from dra_grpo.errors import MissingExtra, UsageError
+
+pytestmark = pytest.mark.skipif(find_spec("sentence_transformers") is None, reason="needs the extra 'embed'")
 
 TEXTS = ["", "a", "2 + 2 = 4", "x" * 29, "x" * 30, "x" * 31, "y" * 200, "中文 中文"]
 
@@ -126,8 +130,6 @@ def test_the_hub_out_of_reach_is_one_line_at_once(environment, tmp_path):
 
 
 def test_code_that_comes_with_a_model_is_not_run_unasked(tiny_model, tmp_path):
-    from shutil import copytree
-
     model = copytree(tiny_model, tmp_path / "model")
     marker = tmp_path / "ran"
     (model / "own.py").write_text(f"open({str(marker)!r}, 'w')\nfrom torch.nn import Module\nclass Own(Module): ...\n")

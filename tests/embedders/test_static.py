@@ -4,8 +4,6 @@ import importlib.util
 
 import pytest
 import torch
-from safetensors.torch import load_file
-from tokenizers import Tokenizer
 from torch.nn.functional import normalize
 
 from dra_grpo.embedders import SentenceTransformerEmbedder, StaticEmbedder
@@ -16,6 +14,9 @@ TEXTS = ["2 + 2 = 4", "", "a", "a longer text than eight tokens", "🙂", "4 = 2
 
 def averaged(folder: str, text: str) -> torch.Tensor:
     """Σ weight · vector over the tokens, one by one."""
+    from safetensors.torch import load_file
+    from tokenizers import Tokenizer
+
     table = load_file(f"{folder}/model.safetensors")
     tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
     tokenizer.no_truncation()
