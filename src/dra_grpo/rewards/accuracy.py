@@ -14,7 +14,7 @@ from dra_grpo.rewards.grader import Grader, Verdict, grader
 
 logger = logging.getLogger(__name__)
 
-_GIVEN_UP = ("timeout", "memory", "crash", "overlong")
+_GIVEN_UP = ("timeout", "crash", "overlong")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class AccuracyReward:
 
     Args:
         workers: worker processes for this process; they start with the first answer that needs one.
-        seconds: CPU seconds for one answer.
+        seconds: CPU seconds for one answer; the slowest of 1,590 comparisons of benchmark golds took 0.14.
         memory: bytes of address space for a worker, at least 2**28.
 
     Raises:
@@ -39,7 +39,7 @@ class AccuracyReward:
     """
 
     workers: int = 2
-    seconds: float = 2.0
+    seconds: float = 1.0
     memory: int = 1 << 30
     __name__: ClassVar[str] = "accuracy_reward"
 

@@ -16,6 +16,7 @@ from dra_grpo.rewards.gold import Gold, read_gold
 from dra_grpo.rewards.pool import Job, WorkerPool
 
 _MAX_VERDICTS = 16384
+_CHUNK = 4  # answers a job: few enough for an idle worker to take a share of a slow group
 
 
 class Verdict(NamedTuple):
@@ -24,7 +25,7 @@ class Verdict(NamedTuple):
     Attributes:
         score: 1.0 right, 0.0 wrong, None where the gold allows no comparison.
         how: "text", "number" or "words" (compared as such), "mathematics"; "unboxed" (no answer), "overlong" (too
-            long to parse), "timeout", "memory", "crash" (given up on, so wrong); "unscorable" (the gold).
+            long to parse), "timeout", "crash" (given up on, so wrong); "unscorable" (the gold).
         answer: the content of the box; None without one.
     """
 
@@ -50,6 +51,7 @@ class Grader:
         self.pool = WorkerPool(workers, seconds, memory)
         self.counts: Counter[str] = Counter()
         self._decided: dict[tuple[str, str], tuple[bool, str]] = {}
+        self._no_mathematics: set[str] = set()
 
     def grade(self, texts: Sequence[str], golds: Sequence[object]) -> list[Verdict]:
         """A verdict for each completion.
@@ -74,24 +76,31 @@ class Grader:
         return verdicts
 
     def _decide(self, questions: dict[tuple[str, str], Gold]) -> None:
-        jobs: dict[str, Job] = {}
-        asked: dict[str, list[str]] = {}
+        asked: dict[str, list[tuple[str, str]]] = {}
         for (gold_text, answer), gold in questions.items():
             if (gold_text, answer) in self._decided:
                 continue
             equal, how = fast_verdict(gold, answer)
-            if equal is None:
-                jobs.setdefault(gold_text, Job(gold_text, [])).answers.append(how)
-                asked.setdefault(gold_text, []).append(answer)
+            if equal is None and gold_text in self._no_mathematics:
+                self._decided[gold_text, answer] = False, "text"
+            elif equal is None:
+                asked.setdefault(gold_text, []).append((answer, how))
             else:
                 self._decided[gold_text, answer] = equal, how
-        if jobs:
-            self.pool.run(list(jobs.values()))
-        for gold_text, job in jobs.items():
-            outcomes = job.outcomes if job.mathematics else ["text"] * len(job.answers)
-            for answer, outcome in zip(asked[gold_text], outcomes, strict=True):
+        chunks = [
+            (Job(gold_text, [tidied for _, tidied in pairs[start : start + _CHUNK]]), pairs[start : start + _CHUNK])
+            for gold_text, pairs in asked.items()
+            for start in range(0, len(pairs), _CHUNK)
+        ]
+        if chunks:
+            self.pool.run([job for job, _ in chunks])
+        for job, pairs in chunks:
+            if not job.mathematics:
+                self._no_mathematics.add(job.gold)
+            outcomes = job.outcomes if job.mathematics else ["text"] * len(pairs)
+            for (answer, _), outcome in zip(pairs, outcomes, strict=True):
                 how = "mathematics" if outcome in ("equal", "different") else outcome
-                self._decided[gold_text, answer] = outcome == "equal", how
+                self._decided[job.gold, answer] = outcome == "equal", how
 
     def _verdict(self, gold: Gold | None, answer: str | None) -> Verdict:
         if gold is None:
@@ -110,7 +119,7 @@ class Grader:
 
 
 @cache
-def grader(workers: int = 2, seconds: float = 2.0, memory: int = 1 << 30) -> Grader:
+def grader(workers: int = 2, seconds: float = 1.0, memory: int = 1 << 30) -> Grader:
     """This process's grader with these limits; its workers end with the process, however that ends."""
     new = Grader(workers, seconds, memory)
     atexit.register(new.pool.close)

@@ -8,7 +8,8 @@ from dra_grpo.rewards.units import without_unit
 
 _CHARACTERS = str.maketrans(
     {
-        **dict.fromkeys((*range(32), 127, 0xA0, 0x2009, 0x202F, 0x200B, 0xFEFF), " "),
+        **dict.fromkeys((*range(32), 127, 0xA0, 0x2009, 0x202F), " "),
+        **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF)),  # invisible
         "−": "-",
         "–": "-",
         "×": r"\times ",

@@ -13,7 +13,7 @@ _DECIMAL = re.compile(
     r"(?:\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{\s*(?P<exponent>[+-]?[0-9]{1,3})\s*\}|(?P<digit>[0-9])))?"
 )
 _FRACTION = re.compile(
-    rf"{_SIGN}(?P<whole>{_INTEGER})?\s*(?:"
+    rf"{_SIGN}(?:(?P<whole>{_INTEGER})?\s*"
     rf"\\frac\s*(?:\{{\s*(?P<minus>-?)\s*(?P<a>{_INTEGER})\s*\}}|(?P<b>[0-9]))"
     rf"\s*(?:\{{\s*(?P<c>{_INTEGER})\s*\}}|(?P<d>[0-9]))"
     rf"|(?P<e>{_INTEGER})\s*/\s*(?P<f>{_INTEGER}))"
@@ -86,8 +86,7 @@ def _fraction(text: str) -> Numeral | None:
         return None
     above = _integer(match["a"] or match["b"] or match["e"])
     below = _integer(match["c"] or match["d"] or match["f"])
-    # `3 1/2` would need its space kept apart from `31/2`, and `2\frac{-1}{2}` is a product.
-    if below == 0 or (match["whole"] and (match["e"] or match["minus"])):
+    if below == 0 or (match["whole"] and match["minus"]):  # `2\frac{-1}{2}` is a product
         return None
     value = _integer(match["whole"] or "0") + Fraction(above, below)
     return Numeral(-value if (match["sign"] == "-") != (match["minus"] == "-") else value, True)

@@ -25,7 +25,7 @@ class Job:
     """One gold and the answers to compare with it.
 
     Attributes:
-        outcomes: per answer "equal", "different", "timeout", "memory" or "crash"; filled by `WorkerPool.run`.
+        outcomes: per answer "equal", "different", "timeout" or "crash"; filled by `WorkerPool.run`.
         mathematics: whether the gold could be read as mathematics; if not, `outcomes` stays empty.
     """
 
@@ -33,7 +33,7 @@ class Job:
     answers: list[str]
     outcomes: list[str] = field(default_factory=list)
     mathematics: bool | None = None
-    crashed_at: int | None = None
+    failed_at: int | None = None
 
 
 class WorkerPool:
@@ -156,7 +156,7 @@ class _Run:
             elif "gold" in reply:
                 job.mathematics = reply["gold"]
             elif "equal" in reply:
-                job.outcomes.append({True: "equal", False: "different", None: "memory"}[reply["equal"]])
+                job.outcomes.append("equal" if reply["equal"] else "different")
             elif "done" in reply:
                 del self.busy[slot]
                 if reply["retire"]:
@@ -164,7 +164,8 @@ class _Run:
         self._extend(worker)
 
     def _bury(self, slot: int, late: bool = False) -> None:
-        """A worker has died at its item: that item is a timeout or, the second time, a crash; the others go on."""
+        """A worker has died at its item, or is late. If the item used its time up it is a timeout; else it is tried once
+        more, since the cause may be outside. The other items go on."""
         worker, job = self._worker(slot), self.busy.pop(slot)
         status = self._drop(slot)
         if not worker.ready:
@@ -173,12 +174,12 @@ class _Run:
                 f"run `python -m dra_grpo.rewards.worker {self.seconds} {self.memory}`"
             )
         item = len(job.outcomes) if job.mathematics else -1
-        if late or status == -signal.SIGPROF:
+        if status == -signal.SIGPROF or (late and job.failed_at == item):
             self._give_up(job, "timeout")
-        elif job.crashed_at == item:
+        elif job.failed_at == item:
             self._give_up(job, "crash")
-        else:  # killed from outside, perhaps
-            job.crashed_at = item
+        else:
+            job.failed_at = item
         if job.mathematics is not False and len(job.outcomes) < len(job.answers):
             self.queues[slot].appendleft(job)
             self.waiting += 1

@@ -14,7 +14,7 @@ _MARKED = re.compile(
 _BARE = re.compile(r"(?<=[0-9})])\s+([A-Za-z][A-Za-z ./-]*)" + _POWER + "$")
 _ATTACHED = re.compile(r"(?<=[0-9})])(cm|mm|km|kg|mg|ft|mph|lbs?|hrs?)" + _POWER + "$")
 
-_SHORT = re.compile("cm|mm|km|kg|mg|ft|in|yd|hr|lb|oz|m[lL]|sq|of")
+_SHORT = re.compile("cm|mm|km|kg|mg|ft|in|yd|hr|lb|oz|m[lL]|sq|of|/[hs]")
 # Letters that a font command marks as a unit; `i` and `e` are numbers, and a bare letter is a variable.
 _SHORT_MARKED = re.compile(f"{_SHORT.pattern}|[mshgLlNJWVKCFA]")
 # Words behind a number that change it, or join it to another answer.
@@ -45,7 +45,7 @@ def without_unit(text: str) -> str:
 
 
 def _is_unit(unit: str, short: re.Pattern[str]) -> bool:
-    words = re.findall(r"[A-Za-z]+", unit)
+    words = re.findall(r"/?[A-Za-z]+", unit)
     return bool(words) and all(
         (len(word) > 2 or short.fullmatch(word)) and not _NO_UNIT.fullmatch(word) for word in words
     )

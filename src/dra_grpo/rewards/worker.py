@@ -3,11 +3,11 @@
     in   {"gold": str, "answers": [str, ...]}
     out  {"ready": true} once, then for each request
          {"gold": bool}                    whether the gold is mathematics; if not, its answers are skipped
-         {"equal": bool | null}            for each answer; null where memory ran out
+         {"equal": bool}                   for each answer
          {"done": true, "retire": bool}    whether this worker leaves now, to give back the memory it has taken
 
 The kernel enforces both limits, so no answer can hold them off: SIGPROF kills the process once an item has used its
-CPU time, and an allocation beyond the address space fails. SIGALRM is not used.
+CPU time, and an allocation beyond the address space fails, upon which the answer is not equal. SIGALRM is not used.
 """
 
 from __future__ import annotations
@@ -61,10 +61,7 @@ def _serve(
     _reply(replies, gold=bool(parsed))
     for answer in answers if parsed else []:
         with _limit(seconds):
-            try:
-                equal = algebra.equal(parsed, answer)
-            except MemoryError:
-                equal = None
+            equal = algebra.equal(parsed, answer)
         _reply(replies, equal=equal)
 
 
@@ -98,7 +95,7 @@ def _address_space() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _reply(replies: TextIO, **message: bool | str | None) -> None:
+def _reply(replies: TextIO, **message: bool | str) -> None:
     replies.write(json.dumps(message) + "\n")
 
 

@@ -1,0 +1,177 @@
+"""The accuracy reward: verdicts, what makes a row unscorable, TRL's conventions, what is logged and counted."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import pickle
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.rewards import AccuracyReward, accuracy_reward
+from dra_grpo.rewards.grader import Grader
+
+REWARD = AccuracyReward(workers=1)
+
+
+def score(answer: str, gold: object) -> float | None:
+    return REWARD([rf"So it is \boxed{{{answer}}}."], [gold])[0]
+
+
+@pytest.mark.parametrize(
+    "gold, answer",
+    [
+        (r"\sqrt{8}", r"2\sqrt{2}"),
+        ("x^2 - 1", "(x-1)(x+1)"),
+        (r"1 \pm \sqrt{19}", r"1-\sqrt{19}, 1+\sqrt{19}"),
+        ("(1,2)", r"\left(1, 2\right)"),
+        (r"x \in [-2,7]", "[-2,7]"),
+        (r"k \geqslant 2", r"[2,\infty)"),
+        ("5", "x=5"),
+        ("x=5", "5"),
+        ("y = 2x + 3", "2x + 3"),
+        (r"50\%", "0.5"),
+        (r"\frac{100!}{2^{50}}", r"\frac{100!}{4^{25}}"),
+        ("52_8", "52"),
+        ("4210_{5}", "4210_5"),
+        (r"\text{(C)}", r"\textbf{C}"),
+        (r"\text{Evelyn}", "evelyn"),
+        ("C", "(C)"),
+        (r"\begin{pmatrix} -1/3 \\ 2/3 \end{pmatrix}", r"\begin{pmatrix} -\frac13 \\ \frac23 \end{pmatrix}"),
+        ("6m", "6 m"),
+        ("6.022e23", r"6.022 \times 10^{23}"),
+        ("11", "2 + 9 = 11"),
+        ("-2, 1", r"1,\,-2"),
+    ],
+)
+def test_equal(gold: str, answer: str):
+    assert score(answer, gold) == 1.0
+
+
+@pytest.mark.parametrize(
+    "gold, answer",
+    [
+        ("5", "5, 6"),
+        ("5", r"5 \text{ or } 6"),
+        ("5", r"5 \text{ or six}"),
+        ("5", "x=1, x=5"),
+        ("5", "5x"),
+        ("5", "5!"),
+        ("5", r"\frac{0}{0}"),
+        ("5", r"5\mathrm{i}"),
+        ("2", "2t"),
+        ("6m", "6"),
+        ("52_8", "52_9"),
+        ("39", "39 million"),
+        ("Evelyn", "Eveyln"),
+        ("x=5", "y=5"),
+        ("[1,2]", "(1,2)"),
+        ("(1,2)", "(2,1)"),
+        ("0", "10^{-20}"),
+        (r"\infty", "0"),
+        ("N=n", "0=0"),
+        ("N=n", "1=2"),
+        ("y=2x+3", "0=0"),
+        ("x^2+1", r"\text{anything}"),
+        ("5", ""),
+    ],
+)
+def test_different(gold: str, answer: str):
+    assert score(answer, gold) == 0.0
+
+
+def test_an_answer_needs_its_box():
+    assert REWARD(["5", "The answer is 5.", r"\boxed{5", r"\boxed{5}"], ["5"] * 4) == [0.0, 0.0, 0.0, 1.0]
+
+
+def test_chats_and_strings_score_alike():
+    text = r"<think>\boxed{4}</think> \boxed{5}"
+    chat = [{"role": "assistant", "content": text}]
+    parts = [{"role": "assistant", "content": [{"type": "text", "text": text}]}]
+    tools = [{"role": "assistant", "content": r"\boxed{5}"}, {"role": "tool", "content": "5"}]
+    silent = [{"role": "assistant", "content": None}]
+    bare = [{"content": text}]
+    assert REWARD([text, chat, parts, bare, tools, silent, []], ["5"] * 7) == [1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0]
+
+
+def test_a_gold_with_nothing_to_compare_gives_none_to_its_whole_group_and_is_reported(caplog):
+    completions = [r"\boxed{5}", r"\boxed{}", "no box", r"\boxed{9^{9^{9}}}"]
+    with caplog.at_level(logging.WARNING, "dra_grpo.rewards"):
+        scores = REWARD(completions * 2, [None] * 4 + ["$$"] * 4)
+    assert scores == [None] * 8
+    assert "8 of 8 completions get no reward: nothing can be compared with gold '$$', None" in caplog.text
+
+
+def test_a_gold_that_is_no_mathematics_is_compared_as_text_by_the_whole_group():
+    gold = r"$f(x)=a x+b$, where $b$ is an arbitrary integer"
+    same = r"\boxed{$f(x) = a x+b$, where $b$ is an arbitrary integer.}"
+    assert REWARD([same, r"\boxed{f(x)=ax+b}", r"\boxed{5}", "none"], [gold] * 4) == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_verification_is_asked_gold_first():
+    # math-verify: an interval as the answer meets an inequality as the gold, and not the other way round.
+    assert score(r"[2,\infty)", r"k \ge 2") == 1.0
+    assert score(r"-2 \le x \le 7", "[-2,7]") == 0.0
+
+
+def test_columns_of_the_dataset_are_ignored():
+    assert REWARD([r"\boxed{5}"], solution=["5"], prompts=["?"], completion_ids=[[1]], trainer_state=None) == [1.0]
+
+
+def test_empty_batch():
+    assert REWARD([], []) == []
+
+
+def test_signature_and_name_are_those_trl_asks_for():
+    assert accuracy_reward.__name__ == "accuracy_reward"
+    assert list(inspect.signature(accuracy_reward).parameters) == ["completions", "solution", "log_metric", "columns"]
+    assert not inspect.iscoroutinefunction(accuracy_reward.__call__)
+
+
+def test_a_reward_survives_pickling_with_its_limits_and_without_its_workers():
+    reward = AccuracyReward(workers=3, seconds=0.5)
+    reward([r"\boxed{5}"], ["5"])
+    assert pickle.loads(pickle.dumps(reward)) == reward
+
+
+def test_timeouts_are_wrong_counted_and_logged(caplog):
+    metrics: dict[str, float] = {}
+    reward = AccuracyReward(workers=1, seconds=0.3)
+    before = reward.counts["timeout"]
+    completions = [r"\boxed{9^{9^{9^9}}}", r"\boxed{2\sqrt2}", "x" * 9, rf"\boxed{{{'1+' * 3000}1}}"]
+    with caplog.at_level(logging.WARNING, "dra_grpo.rewards"):
+        scores = reward([*completions, r"\boxed{1}"], [r"\sqrt8"] * 4 + [None], log_metric=metrics.__setitem__)
+    assert scores == [0.0, 1.0, 0.0, 0.0, None]
+    assert metrics == {"grading/timeouts": 1.0, "grading/given_up": 1.0, "grading/unscorable": 1.0}
+    assert reward.counts["timeout"] - before == 1
+    assert "2 of 5 answers given up on and wrong: {'timeout': 1, 'overlong': 1}" in caplog.text
+
+
+def test_the_same_metrics_are_logged_when_nothing_happens():
+    metrics: dict[str, float] = {}
+    REWARD([r"\boxed{5}"], ["5"], log_metric=metrics.__setitem__)
+    assert metrics == {"grading/timeouts": 0.0, "grading/given_up": 0.0, "grading/unscorable": 0.0}
+
+
+def test_a_verdict_is_reached_once():
+    grader = Grader(1, 0.3, 1 << 30)
+    try:
+        first = grader.grade([r"\boxed{9^{9^{9^9}}}"] * 3, [r"\sqrt8"] * 3)
+        pids = grader.pool.pids
+        again = grader.grade([r"\boxed{9^{9^{9^9}}}"], [r"\sqrt8"])
+    finally:
+        grader.pool.close()
+    assert {verdict.how for verdict in first + again} == {"timeout"}
+    assert grader.pool.pids == [] == pids  # the worker died of the first, and nothing asked for another
+    assert grader.counts == {"timeout": 4}
+
+
+def test_errors_name_what_is_wrong():
+    with pytest.raises(UsageError, match=r"^2 completions came with 1 solutions; expected one for each$"):
+        REWARD(["a", "b"], ["5"])
+    with pytest.raises(UsageError, match=r"^a completion is a int; expected a string or a list of chat messages"):
+        REWARD([5], ["5"])
+    for options in ({"workers": 0}, {"seconds": 0}, {"seconds": float("nan")}, {"memory": 10}):
+        with pytest.raises(UsageError, match="expected at least 1 worker, a positive time and at least 268435456"):
+            AccuracyReward(**options)

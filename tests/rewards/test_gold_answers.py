@@ -1,0 +1,41 @@
+"""What a gold allows: it alone decides whether a row can be scored."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from dra_grpo.rewards.gold import MAX_LENGTH, read_gold
+
+
+@pytest.mark.parametrize(
+    "raw", [None, "", "  ", "$", "$$ $$", ".", r"\boxed{}", r"\text{}", "()", float("nan"), True, [], {}, ["5"], b"5"]
+)
+def test_nothing_to_compare(raw: object):
+    assert read_gold(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw, value",
+    [(5, 5), (0.5, Fraction(1, 2)), (1e-7, Fraction(1, 10**7)), ("$5$", 5), (r"so \boxed{4}, no, \boxed{5}.", 5)]
+    + [(r"5\text{ cm}", 5), (r"\$18.90", Fraction(189, 10)), (1e23, 10**23)],
+)
+def test_numbers(raw: object, value: Fraction | int):
+    assert read_gold(raw).number.value == value
+
+
+def test_words_are_never_mathematics():
+    assert read_gold(r"\text{(C)}").words == "c"
+    assert read_gold("east").words == "east"
+    assert read_gold("x").words is None
+
+
+def test_a_gold_too_long_to_parse_is_compared_as_text():
+    gold = read_gold("x" * (MAX_LENGTH + 1))
+    assert gold.long
+    assert gold.number is None
+
+
+def test_a_worked_solution_may_have_any_length():
+    assert read_gold("because " * 10_000 + r"\boxed{5}").number.value == 5
