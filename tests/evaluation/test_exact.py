@@ -10,7 +10,7 @@ from scipy import stats
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.base_policy import policy_figures
-from dra_grpo.evaluation.exact import Accepted, exact_figures, exact_probabilities
+from dra_grpo.evaluation.exact import Accepted, completion_logprobs, exact_figures, exact_probabilities
 from dra_grpo.tasks.countdown import (
     BASE_POLICY,
     Problem,
@@ -53,6 +53,15 @@ def test_agrees_with_one_forward_pass_a_token(policy):
         assert one.texts == accepted_texts(problem)
         for text, probability in list(zip(one.texts, one.probabilities.tolist(), strict=True))[:6]:
             assert probability == pytest.approx(plain_probability(double, tokenizer, problem.prompt, text), rel=1e-9)
+
+
+def test_wrong_completions_have_their_probability_too(policy):
+    model, tokenizer = policy
+    double = copy.deepcopy(model).double()
+    texts = ["3+5=9,9+7=16", "", "3*5=15,15+7=22", "7"]
+    logprobs = completion_logprobs(double, tokenizer, ["3,5,7>22:"] * 4, texts)
+    expected = [plain_probability(double, tokenizer, "3,5,7>22:", text) for text in texts]
+    assert logprobs.exp().tolist() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 512])

@@ -53,17 +53,20 @@ def test_the_shipped_tokenizer_is_the_one_the_code_makes(tokenizer):
     assert tokenizer.get_vocab() == character_tokenizer().get_vocab()
 
 
-def test_special_tokens_are_apart_and_inside_the_embedding(tokenizer, model):
-    assert tokenizer.padding_side == "left"
-    assert tokenizer.pad_token_id != tokenizer.eos_token_id
-    assert {tokenizer.pad_token_id, tokenizer.eos_token_id}.isdisjoint(tokenizer(CHARACTERS).input_ids)
+def test_whatever_is_sampled_decodes_to_what_the_verifier_reads(tokenizer, model):
+    """Every id the model can give is one visible character, or ends the sample: texts and samples are one to one."""
     assert len(tokenizer) == model.config.vocab_size == model.get_input_embeddings().num_embeddings
-    for config in (model.config, model.generation_config):
-        assert config.pad_token_id == tokenizer.pad_token_id
-        assert config.eos_token_id == tokenizer.eos_token_id
+    characters = {tokenizer.decode([index], skip_special_tokens=True) for index in range(len(tokenizer))}
+    assert characters == {"", *CHARACTERS}
+    assert tokenizer.decode([tokenizer.eos_token_id], skip_special_tokens=True) == ""
+
+
+def test_padding_is_on_the_left_with_the_end_token(tokenizer, model):
+    for config in (tokenizer, model.config, model.generation_config):
+        assert config.pad_token_id == config.eos_token_id == tokenizer.eos_token_id
     batch = tokenizer(["2,3>6:", "10,20,20>100:"], padding=True)
-    assert batch.attention_mask[0][0] == 0
-    assert batch.attention_mask[0][-1] == 1
+    assert batch.attention_mask == [[0] * 7 + [1] * 6, [1] * 13]
+    assert batch.input_ids[0][:7] == [tokenizer.eos_token_id] * 7
 
 
 def test_generation_samples_the_plain_distribution(model):

@@ -50,38 +50,37 @@ class Accepted:
         return sums
 
 
-def exact_probabilities(
+def completion_logprobs(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    problems: Sequence[Problem],
+    prompts: Sequence[str],
+    texts: Sequence[str],
     batch_size: int = 512,
-) -> list[Accepted]:
-    """The policy's probability of every accepted text of every problem, by teacher forcing at temperature 1.
+) -> Tensor:
+    """log p(o | q) of finished completions, right or wrong, by teacher forcing at temperature 1.
 
-    p(o | q) = Π_t softmax(logits_t)[o_t] over the tokens of o and the end token; the softmax in float32 at least.
-    Rows are sorted by length, so a batch has next to no padding; the answer does not depend on `batch_size`.
+    log p(o | q) = Σ_t log softmax(logits_t)[o_t] over the tokens of o and the end token after it; the softmax is
+    in float32 at least. Rows are sorted by length, so a batch has next to no padding.
 
     Args:
         model: a causal language model on any device, in any float dtype; its mode (train or eval) is restored.
-        tokenizer: one that gives each character of prompts and solutions one id, or else a text would have
-            several token sequences and the sum would not be exact.
-        problems: N problems.
-        batch_size: texts in a forward pass.
+        tokenizer: one that gives each character of prompts and texts one id, or else a text would have several
+            token sequences and this would be the probability of one of them only.
+        prompts: N prompts.
+        texts: N completions, without the end token.
+        batch_size: texts in a forward pass; the answer does not depend on it.
 
     Returns:
-        N `Accepted`, in the order of `problems`.
+        (N,) float64 on the CPU.
 
     Raises:
         UsageError: the tokenizer has no end token, or does not give one id a character.
     """
     if tokenizer.eos_token_id is None:
         raise UsageError("the tokenizer has no end token; exact probabilities need one that ends a solution")
-    texts = [accepted_texts(problem) for problem in problems]
-    prompts = [_ids(tokenizer, problem.prompt) for problem in problems]
     rows = [
-        (prompt, [*_ids(tokenizer, text), tokenizer.eos_token_id])
-        for prompt, accepted in zip(prompts, texts, strict=True)
-        for text in accepted
+        (_ids(tokenizer, prompt), [*_ids(tokenizer, text), tokenizer.eos_token_id])
+        for prompt, text in zip(prompts, texts, strict=True)
     ]
     order = sorted(range(len(rows)), key=lambda row: len(rows[row][0]) + len(rows[row][1]))
     logprobs = torch.empty(len(rows), dtype=torch.float64)
@@ -93,6 +92,32 @@ def exact_probabilities(
             logprobs[batch] = _logprobs(model, [rows[row] for row in batch])
     finally:
         model.train(training)
+    return logprobs
+
+
+def exact_probabilities(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    problems: Sequence[Problem],
+    batch_size: int = 512,
+) -> list[Accepted]:
+    """The policy's probability of every accepted text of every problem.
+
+    Args:
+        model, tokenizer, batch_size: as in `completion_logprobs`.
+        problems: N problems.
+
+    Returns:
+        N `Accepted`, in the order of `problems`.
+
+    Raises:
+        UsageError: what `completion_logprobs` refuses.
+    """
+    texts = [accepted_texts(problem) for problem in problems]
+    rows = [(problem.prompt, text) for problem, accepted in zip(problems, texts, strict=True) for text in accepted]
+    logprobs = completion_logprobs(
+        model, tokenizer, [prompt for prompt, _ in rows], [text for _, text in rows], batch_size
+    )
     probabilities = logprobs.exp().split([len(accepted) for accepted in texts])
     return [Accepted(*fields) for fields in zip(problems, texts, probabilities, strict=True)]
 

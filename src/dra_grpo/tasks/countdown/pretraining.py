@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from dra_grpo.errors import UsageError
-from dra_grpo.tasks.countdown.policy_files import character_tokenizer, untrained_model
+from dra_grpo.tasks.countdown.policy_files import END_ID, character_tokenizer, untrained_model
 from dra_grpo.tasks.countdown.solutions import accepted_texts
 from dra_grpo.tasks.countdown.splits import problems
 
@@ -59,7 +59,7 @@ def pretrain(
         progress: a line on standard error every 50 steps.
 
     Returns:
-        What `figures.json` holds: the settings, the last loss, seconds taken, and `"figures"`.
+        What `figures.json` holds: the settings, the loss (its running mean), seconds taken, and `"figures"`.
 
     Raises:
         UsageError: `steps` or `batch_size` is below 1.
@@ -70,7 +70,7 @@ def pretrain(
     tokenizer = character_tokenizer()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        model = untrained_model(tokenizer)
+        model = untrained_model()
     rows = batches(tokenizer, batch_size, size, seed)
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, partial(_rate, steps=steps))
@@ -120,11 +120,11 @@ def batches(
         for _ in range(batch_size):
             prompt, texts = draw.choice(rows)
             prompt_ids = tokenizer(prompt).input_ids
-            solution_ids = [*tokenizer(draw.choice(texts)).input_ids, tokenizer.eos_token_id]
+            solution_ids = [*tokenizer(draw.choice(texts)).input_ids, END_ID]
             ids.append(torch.tensor(prompt_ids + solution_ids))
             labels.append(torch.tensor([IGNORED] * len(prompt_ids) + solution_ids))
         yield (
-            pad_sequence(ids, batch_first=True, padding_value=tokenizer.pad_token_id),
+            pad_sequence(ids, batch_first=True, padding_value=END_ID),
             pad_sequence(labels, batch_first=True, padding_value=IGNORED),
         )
 
