@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dra_grpo import METHODS, Rollouts
+from dra_grpo.core.extremes import similarity_spread
 
 
 def rows_of(rollouts):
@@ -102,6 +103,17 @@ def test_random_embeddings_know_nothing_of_the_text(rich):
     cosines = torch.stack([METHODS["random"](rollouts, match=False, clamp=False, step=s).smi for s in range(200)])
     assert cosines.mean().abs() < 0.02
     assert cosines.std().item() == pytest.approx((5 / 384) ** 0.5, rel=0.1)
+
+
+def test_the_gate_of_a_control_is_dras(rich):
+    rollouts = rich((5, 5), seed=2)
+    object.__setattr__(rollouts, "correct", torch.ones(10, dtype=torch.bool))
+    narrow, wide = sorted(similarity_spread(rollouts).tolist())
+    options = {"min_spread": (narrow + wide) / 2}
+    closed = METHODS["dra"](rollouts, **options).weights == 1
+    assert closed.sum() == 5
+    for name in ("permuted", "permuted-correct", "random"):
+        assert torch.equal(METHODS[name](rollouts, **options).weights == 1, closed)
 
 
 def test_length_is_the_ratio_of_the_lengths(rich):

@@ -53,6 +53,7 @@ def test_a_plain_function_is_no_method():
 
 def test_a_preset_shows_in_the_options_and_can_be_overridden(rich):
     assert METHODS["pkpo-loo"].options == {"k": 4, "baseline": "loo-1"}
+    assert METHODS["pkpo-loo"].summary == METHODS["pkpo"].summary + " [baseline='loo-1']"
     rollouts = rich()
     overridden, plain = METHODS["pkpo-loo"](rollouts, baseline=None), METHODS["pkpo"](rollouts)
     assert torch.equal(overridden.advantages, plain.advantages)

@@ -23,7 +23,7 @@ from dra_grpo.registry import Registry
 
 DRA, OURS = "arXiv 2505.09655", "this project"
 
-METHODS: Registry[MethodProtocol] = Registry(
+METHODS = Registry[MethodProtocol](
     "method",
     "dra_grpo.methods",
     {

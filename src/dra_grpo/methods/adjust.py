@@ -77,7 +77,7 @@ def adjust_rewards(
     return chosen(rollouts, **options).reshape(shape)
 
 
-def _flat(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[str | None] | None:
+def _flat(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[Any] | None:
     """B lists of G as one list of B·G; a flat list as it is."""
     if values is None or len(shape) != 2 or not values or not isinstance(values[0], list | tuple):
         return values

@@ -70,7 +70,7 @@ def _likeness(rollouts: Rollouts, clusters: Clusters) -> Tensor:
     if clusters == "similarity":
         return group_similarity(rollouts)
     device = rollouts.rewards.device
-    if clusters == "text" or clusters == "answer":
+    if isinstance(clusters, str) and clusters in FIELDS:
         code = rollouts.index.pad(torch.tensor(_codes(given(rollouts, FIELDS[clusters])), device=device), -1)
         return (code[:, :, None] == code[:, None, :]).float()
     return _asked(rollouts, load_path(clusters) if isinstance(clusters, str) else clusters).to(device)

@@ -17,9 +17,14 @@ from dra_grpo.errors import UsageError
 class MethodProtocol(Protocol):
     """What an engine asks of a method; `Method` is the usual way to have it."""
 
-    name: str
-    stage: Stage
-    source: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def stage(self) -> Stage: ...
+
+    @property
+    def source(self) -> str: ...
 
     def needs(self, **options: Any) -> tuple[str, ...]:
         """The optional fields of `Rollouts` it cannot do without, given these options."""
@@ -59,8 +64,10 @@ class Method:
 
     @property
     def summary(self) -> str:
-        """The first line of the function's docstring."""
-        return (inspect.getdoc(self.adjust) or "").partition("\n")[0]
+        """The first line of the function's docstring, and the preset."""
+        line = (inspect.getdoc(self.adjust) or "").partition("\n")[0]
+        preset = ", ".join(f"{name}={value!r}" for name, value in self.preset.items())
+        return f"{line} [{preset}]" if preset else line
 
     def needs(self, **options: Any) -> tuple[str, ...]:
         """The optional fields of `Rollouts` it cannot do without, given these options.

@@ -38,7 +38,10 @@ def random_embeddings(
     Source: DRA-GRPO, arXiv 2505.09655, of which it is the control.
     """
     noise = torch.randn(*rollouts.index.shape, dim, generator=generator(seed, step)).to(rollouts.rewards.device)
-    adjusted = dra(replace(rollouts, embeddings=rollouts.index.unpad(noise)), **options)
+    blind = replace(rollouts, embeddings=rollouts.index.unpad(noise))
+    value = dra(blind, **options).smi.nan_to_num(0.0)
+    # The spread gate, where it is set, opens for this arm in the groups in which it opens for DRA.
+    adjusted = dra(blind if rollouts.embeddings is None else rollouts, value, **options)
     if not match:
         return adjusted
     weights = matched(rollouts, adjusted.weights, dra(rollouts, **options).weights)
