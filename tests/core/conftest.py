@@ -159,8 +159,8 @@ def dra_loop(rewards, X, groups, correct, negative="scale", normalize=None, **op
     return [r * w for r, w in zip(rewards, weights, strict=True)], weights, smi
 
 
-def advantages_loop(rewards, groups, scale="group", eps=1e-4):
-    """(R − mean) / (σ + eps), σ with n − 1; 0 for an unscorable row and for the only scored row of a group."""
+def advantages_loop(rewards, groups, scale="group", eps=1e-4, std_floor=0.0):
+    """(R − mean) / (max(σ, floor) + eps), σ with n − 1; 0 for an unscorable row and a group's only scored one."""
 
     def bessel(values):
         return math.sqrt(sum((v - fmean(values)) ** 2 for v in values) / (len(values) - 1)) if len(values) > 1 else 0.0
@@ -169,6 +169,10 @@ def advantages_loop(rewards, groups, scale="group", eps=1e-4):
     advantages = []
     for reward, group in zip(rewards, groups, strict=True):
         peers = [r for r, g in zip(rewards, groups, strict=True) if g == group and not math.isnan(r)]
-        divisor = {"group": bessel(peers) + eps, "batch": bessel(scored) + eps, "none": 1.0}[scale]
+        divisor = {
+            "group": max(bessel(peers), std_floor) + eps,
+            "batch": max(bessel(scored), std_floor) + eps,
+            "none": 1.0,
+        }[scale]
         advantages.append(0.0 if math.isnan(reward) else (reward - fmean(peers)) / divisor)
     return advantages

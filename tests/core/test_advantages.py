@@ -20,12 +20,15 @@ REWARDS = st.sampled_from([math.nan, -1.0, 0.0, 0.1, 1.0, 2.5])
 
 
 @SCALES
-@given(rows=st.lists(st.tuples(REWARDS, st.integers(-2, 2)), max_size=12))
+@given(rows=st.lists(st.tuples(REWARDS, st.integers(-2, 2)), max_size=12), floor=st.sampled_from([0.0, 0.3, 2.0]))
 @deterministic
-def test_equals_the_loop(loops, scale, rows):
+def test_equals_the_loop(loops, scale, rows, floor):
     rewards, ids = [r for r, _ in rows], [g for _, g in rows]
-    found = grpo_advantages(torch.tensor(rewards, dtype=torch.float64), torch.tensor(ids, dtype=torch.long), scale)
-    assert found.tolist() == pytest.approx(loops.advantages(rewards, ids, scale), abs=1e-11)
+    given = torch.tensor(rewards, dtype=torch.float64), torch.tensor(ids, dtype=torch.long)
+    expected = loops.advantages(rewards, ids, scale, std_floor=floor)
+    assert grpo_advantages(*given, scale, std_floor=floor).tolist() == pytest.approx(expected, abs=1e-11)
+    expected = loops.advantages(rewards, ids, scale)
+    assert grpo_advantages(*given, scale).tolist() == pytest.approx(expected, abs=1e-11)
 
 
 @SCALES
