@@ -158,5 +158,5 @@ class Adjusted:
     def reshape(self, shape: Sequence[int]) -> Adjusted:
         """The same with every tensor in another shape."""
         advantages = None if self.advantages is None else self.advantages.reshape(shape)
-        tensors = (x.reshape(shape) for x in (self.rewards, self.weights, self.smi))
-        return Adjusted(*tensors, self.stage, advantages)
+        rewards, weights, smi = (x.reshape(shape) for x in (self.rewards, self.weights, self.smi))
+        return Adjusted(rewards, weights, smi, self.stage, advantages)
