@@ -27,7 +27,7 @@ MAY_KNOW = {
     "core": {"errors"},
     "methods": {"core", *PLAIN},
     "embedders": {"core", *PLAIN},
-    "rewards": {"core", *PLAIN},
+    "rewards": {"core", "tasks", *PLAIN},  # Countdown's reward asks Countdown's verifier
     "tasks": {"core", *PLAIN},
     "evaluation": {"methods", *LEAVES},
     "analysis": {"methods", "evaluation", *LEAVES},

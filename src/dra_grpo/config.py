@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -22,22 +21,15 @@ class DRAConfig:
         correctness_reward: name of the reward function whose value > 0 means correct. None: the only reward function.
         answer: `package.module:function` from completion text to canonical answer (or None), for the methods that
             compare answers.
-
-    Raises:
-        UsageError: options that are not a mapping.
     """
 
     method: str = field(default="dra", metadata={"help": "a name of `dra-grpo list methods`"})
-    method_options: dict[str, Any] | str | None = field(default=None, metadata={"help": "the method's own options"})
+    method_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "the method's own options"})
     embedder: str = field(default="sentence-transformer", metadata={"help": "a name of `dra-grpo list embedders`"})
-    embedder_options: dict[str, Any] | str | None = field(default=None, metadata={"help": "the embedder's options"})
+    embedder_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "the embedder's options"})
     embed: str = field(default="completion", metadata={"help": "completion, think or answer"})
     correctness_reward: str | None = field(default=None, metadata={"help": "the reward function that says correct"})
     answer: str | None = field(default=None, metadata={"help": "package.module:function, text -> canonical answer"})
-
-    def __post_init__(self) -> None:
-        self.method_options = mapping("method_options", self.method_options)
-        self.embedder_options = mapping("embedder_options", self.embedder_options)
 
 
 @dataclass
@@ -56,11 +48,11 @@ class RunConfig:
         dry_run: resolve everything, print it, train nothing.
 
     Raises:
-        UsageError: options that are not a mapping, or flags that contradict each other.
+        UsageError: flags that contradict each other, or a count out of range.
     """
 
     task: str = field(default="countdown", metadata={"help": "a name of `dra-grpo list tasks`"})
-    task_options: dict[str, Any] | str | None = field(default=None, metadata={"help": "the task's own options"})
+    task_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "the task's own options"})
     reward_funcs: list[str] | None = field(default=None, metadata={"help": "names or dotted paths of rewards"})
     evaluation_split: str = field(default="test", metadata={"help": "validation or test"})
     evaluation_problems: int = field(default=500, metadata={"help": "held-out problems; 0: no evaluation"})
@@ -70,31 +62,12 @@ class RunConfig:
     dry_run: bool = field(default=False, metadata={"help": "print the resolved run and train nothing"})
 
     def __post_init__(self) -> None:
-        self.task_options = mapping("task_options", self.task_options)
         if self.resume and self.overwrite:
             raise UsageError("both --resume and --overwrite were given; take one: go on, or start anew")
         if self.samples_every < 1:
             raise UsageError(f"samples_every must be at least 1 step; got {self.samples_every}")
         if self.evaluation_problems < 0:
             raise UsageError(f"evaluation_problems must be at least 0; got {self.evaluation_problems}")
-
-
-def mapping(name: str, value: dict[str, Any] | str | None) -> dict[str, Any]:
-    """A dict from a dict, a JSON object as text, or None.
-
-    >>> mapping("method_options", '{"smi": "logdet"}')
-    {'smi': 'logdet'}
-    """
-    if value is None:
-        return {}
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except json.JSONDecodeError as error:
-            raise UsageError(f"{name} must be a mapping, as YAML or JSON; got {value!r:.80} ({error})") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{name} must be a mapping; got {type(value).__name__} {value!r:.80}")
-    return dict(value)
 
 
 def own_settings(*configs: Any) -> dict[str, Any]:

@@ -275,6 +275,11 @@ def test_what_cannot_work_is_refused(lab, tmp_path):
         lab.make_trainer(tmp_path, DRAConfig(embedder="ngram", embedder_options={"orders_": 3}))
 
 
+def test_a_k_larger_than_the_group_is_refused(lab, tmp_path):
+    with pytest.raises(UsageError, match="k"):
+        lab.make_trainer(tmp_path, DRAConfig(method="pass_at_k", method_options={"k": 5}))
+
+
 def test_another_trl_is_refused_when_the_trainer_is_built(lab, tmp_path):
     from trl import GRPOTrainer
 

@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from argparse import ArgumentTypeError
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dra_grpo.cli.parser import CommandParser
 from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
+from dra_grpo.lab.settings import Settings
 
-if TYPE_CHECKING:
-    from trl import GRPOConfig, ModelConfig
-
-
-@dataclass
-class Settings:
-    """One run, resolved.
-
-    Attributes:
-        run, dra: ours.
-        model, training: TRL's.
-        given: the keys that YAML or command line named.
-    """
-
-    run: RunConfig
-    dra: DRAConfig
-    model: ModelConfig
-    training: GRPOConfig
-    given: set[str]
+MAPPINGS = {f.name for kind in (RunConfig, DRAConfig) for f in fields(kind) if f.default_factory is dict}
+"""Our settings that are mappings."""
 
 
 def parse_settings(arguments: list[str]) -> Settings:
@@ -51,6 +36,9 @@ def parse_settings(arguments: list[str]) -> Settings:
 
     kinds = (RunConfig, DRAConfig, ModelConfig, GRPOConfig)
     parser = Parser(kinds, prog="dra-grpo train", allow_abbrev=False)
+    for action in parser._actions:
+        if action.dest in MAPPINGS:
+            action.type = _json_mapping
     names = {f.name for kind in kinds for f in fields(kind)}
     config, flags = _split_config(arguments)
     values = _read_yaml(config) if config else {}
@@ -129,6 +117,16 @@ def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]
                 raise UsageError(f"{token} needs a value")
         dotted.setdefault(name.replace("-", "_"), {})[key] = yaml.safe_load(value)
     return rest, dotted
+
+
+def _json_mapping(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ArgumentTypeError(f"expected a mapping, as YAML or JSON; got {text!r:.80} ({error})") from error
+    if not isinstance(value, dict):
+        raise ArgumentTypeError(f"expected a mapping; got {type(value).__name__} {text!r:.80}")
+    return value
 
 
 def _flag(name: str, value: Any) -> list[str]:

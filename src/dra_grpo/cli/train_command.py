@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dra_grpo.cli.table import table
 
 if TYPE_CHECKING:
-    from dra_grpo.cli.arguments import Settings
+    from dra_grpo.lab.settings import Settings
 
 USAGE = """usage: dra-grpo train --config FILE [--name value ...]
 
@@ -61,7 +61,7 @@ def _finish(figures: dict[str, Any], output_dir: Path) -> None:
 
 def _shape(settings: Settings) -> str:
     """What the settings come to: completions, groups and steps."""
-    args = settings.training
+    args: Any = settings.training
     completions = args.generation_batch_size
     optimised = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     optimiser = args.max_steps if args.max_steps > 0 else f"{args.num_train_epochs:g} epochs' worth of"
@@ -77,9 +77,13 @@ def _shape(settings: Settings) -> str:
 
 
 def _own_flags() -> str:
-    from dataclasses import fields
+    from dataclasses import MISSING, fields
 
     from dra_grpo.config import DRAConfig, RunConfig
 
-    rows = [[f"--{f.name}", f.default, f.metadata["help"]] for kind in (RunConfig, DRAConfig) for f in fields(kind)]
+    rows = [
+        [f"--{f.name}", "" if f.default is MISSING else f.default, f.metadata["help"]]
+        for kind in (RunConfig, DRAConfig)
+        for f in fields(kind)
+    ]
     return table(["flag", "default", "meaning"], rows)

@@ -45,9 +45,8 @@ class PolicyEmbedder:
         """
         device = next(model.parameters()).device
         pooled, captured = [], []
-        hook = (model.base_model if backbone is None else backbone).register_forward_hook(
-            lambda module, args, output: captured.append(output.last_hidden_state)
-        )
+        hooked: Any = model.base_model if backbone is None else backbone
+        hook = hooked.register_forward_hook(lambda module, args, output: captured.append(output.last_hidden_state))
         was_training = model.training
         model.eval()
         try:

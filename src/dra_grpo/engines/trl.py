@@ -24,7 +24,7 @@ from dra_grpo.embedders.selection import select
 from dra_grpo.engines.figures import distinct_share, step_figures, text_keys
 from dra_grpo.engines.preflight import check_config, check_hooks, correctness_column
 from dra_grpo.errors import UsageError, require
-from dra_grpo.methods import METHODS
+from dra_grpo.methods import METHODS, check_needs
 from dra_grpo.registry import load_path
 
 require("trl", "trl", "the TRL engine")
@@ -49,7 +49,11 @@ def dra_adjustment(completions: Sequence[Any], **columns: Any) -> list[None]:
     return [None] * len(completions)
 
 
-class DiversityAwareMixin:
+_Trainer: Any = object
+"""What the mixin is mixed into: for a type checker, anything."""
+
+
+class DiversityAwareMixin(_Trainer):
     """Adjusts rewards (or advantages) for diversity in a TRL trainer: `class Mine(DiversityAwareMixin, GRPOTrainer)`.
 
     Args:
@@ -83,6 +87,7 @@ class DiversityAwareMixin:
                 f"multi_objective_aggregation={self.multi_objective_aggregation!r} normalises each reward function by "
                 "itself, which leaves no total reward to adjust; use 'sum_then_normalize'"
             )
+        check_needs(self._method, self._needs, group_size=self.num_generations, **self._options)
         self._correctness_column = correctness_column(self.reward_func_names, self._dra.correctness_reward)
         self._options |= self._trainer_options()
         self._embedder = self._build_embedder(embedder) if "embeddings" in self._needs else None
@@ -141,7 +146,7 @@ class DiversityAwareMixin:
             self._embeddings(texts, completion_ids_list, ~raw.isnan(), inputs),
             table[:, self._correctness_column] > 0,
             self._logprobs(completion_ids_list, inputs) if "logprobs" in self._needs else None,
-            gather_object([self._answer(text) for text in texts]) if "answers" in self._needs else None,
+            gather_object([self._answer(text) for text in texts]) if self._answer else None,
             gather_object(texts) if "texts" in self._needs else None,
         )
         moving = {"step": self.state.global_step} if "step" in getattr(self._method, "options", {}) else {}
@@ -179,7 +184,7 @@ class DiversityAwareMixin:
         if self.adjustment is None:
             return None
         rollouts, adjusted = self.adjustment
-        scale = getattr(self, "scale_rewards", "none")
+        scale: Any = getattr(self, "scale_rewards", "none")
         floor = {**getattr(self._method, "options", {}), **self._options}.get("std_floor", 0.0)
         if adjusted.advantages is not None or not floor or scale == "none":
             return adjusted.advantages

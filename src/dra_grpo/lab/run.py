@@ -14,7 +14,7 @@ from dra_grpo.rewards import REWARDS
 from dra_grpo.tasks import TASKS
 
 if TYPE_CHECKING:
-    from dra_grpo.cli.arguments import Settings
+    from dra_grpo.lab.settings import Settings
 
 NOT_COMPARED = {"resume", "overwrite", "dry_run", "output_dir", "samples_every", "report_to", "logging_dir"}
 """Settings that may differ when a run is resumed: they do not change its numbers."""
@@ -26,7 +26,7 @@ def train(settings: Settings) -> dict[str, Any]:
     Raises:
         UsageError: a directory that holds another run, a model that is not there, or a setting that cannot work.
     """
-    directory = RunDirectory(settings.training.output_dir)
+    directory = RunDirectory(str(settings.training.output_dir))
     checkpoint = _prepare(directory, settings)
     trainer = build_trainer(settings, directory)
     main = trainer.accelerator.is_main_process
@@ -75,8 +75,9 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     rewards = reward_functions(settings)
     check_config(settings.dra)
     model = model_path(settings)
+    more: Any = settings.training.model_init_kwargs or {}
     settings.training.model_init_kwargs = {
-        **(settings.training.model_init_kwargs or {}),
+        **more,
         "dtype": settings.model.dtype,
         "attn_implementation": settings.model.attn_implementation,
         "revision": settings.model.model_revision,
