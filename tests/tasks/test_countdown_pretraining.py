@@ -9,7 +9,7 @@ import torch
 from dra_grpo.errors import UsageError
 from dra_grpo.tasks.countdown import Problem, split_of, verify
 from dra_grpo.tasks.countdown.policy_files import character_tokenizer
-from dra_grpo.tasks.countdown.pretraining import IGNORED, batches, pretrain
+from dra_grpo.tasks.countdown.pretraining import IGNORED, TRAIN_PROBLEMS, _train_rows, batches, pretrain
 
 transformers = pytest.importorskip("transformers")
 
@@ -79,7 +79,28 @@ def test_rows_are_train_problems_with_correct_solutions_labelled_after_the_promp
     assert len(texts) > 300
 
 
+def test_four_numbers(tmp_path, monkeypatch):
+    monkeypatch.setitem(TRAIN_PROBLEMS, 4, 100)
+    _train_rows.cache_clear()
+    assert pretrain(tmp_path, steps=2, batch_size=4, size=4, progress=False)["size"] == 4
+    tokenizer = character_tokenizer()
+    prompts = set()
+    for row in next(batches(tokenizer, batch_size=256, size=4, seed=0))[0]:
+        prompt, text = tokenizer.decode(row, skip_special_tokens=True).split(":")
+        problem = Problem.from_prompt(prompt + ":")
+        prompts.add(problem.prompt)
+        assert len(problem.numbers) == 4
+        assert verify(text, problem).correct
+    assert 80 < len(prompts) <= 100
+    _train_rows.cache_clear()
+
+
 @pytest.mark.parametrize("options", [{"steps": 0}, {"batch_size": 0}])
 def test_refuses_no_steps(tmp_path, options):
     with pytest.raises(UsageError, match="expected 1 or more of both"):
         pretrain(tmp_path, **options)
+
+
+def test_refuses_another_size(tmp_path):
+    with pytest.raises(UsageError, match="size is 5, expected 3 or 4 numbers in a problem"):
+        pretrain(tmp_path, size=5)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 IGNORED = -100
 WARMUP = 100
+TRAIN_PROBLEMS = {3: None, 4: 20_000}
+"""Numbers in a problem -> train problems to draw from; None is all of them."""
 Measure = Callable[["Qwen2ForCausalLM", "PreTrainedTokenizerFast"], dict[str, Any]]
 
 
@@ -52,7 +54,7 @@ def pretrain(
         steps: optimiser steps.
         batch_size: problems in a step.
         learning_rate: its peak.
-        size: numbers in a problem, 3 or 4 (4 enumerates for minutes first).
+        size: numbers in a problem: 3 draws from all train problems, 4 from 20,000 that take minutes to list.
         seed: draws the weights and the batches.
         measure: called with the trained model and tokenizer; what it returns is recorded as `"figures"`.
             `dra_grpo.evaluation.base_policy.policy_figures` is made for this.
@@ -62,7 +64,7 @@ def pretrain(
         What `figures.json` holds: the settings, the loss (its running mean), seconds taken, and `"figures"`.
 
     Raises:
-        UsageError: `steps` or `batch_size` is below 1.
+        UsageError: `steps` or `batch_size` is below 1, or `size` is neither 3 nor 4.
     """
     if steps < 1 or batch_size < 1:
         raise UsageError(f"steps is {steps} and batch_size {batch_size}, expected 1 or more of both")
@@ -131,8 +133,9 @@ def batches(
 
 @cache
 def _train_rows(size: int) -> list[tuple[str, tuple[str, ...]]]:
-    """The prompt and the accepted texts of every train problem; enumerating them takes seconds."""
-    return [(problem.prompt, accepted_texts(problem)) for problem in problems("train", size=size)]
+    """The prompt and the accepted texts of the train problems; listing them takes seconds, for 4 numbers minutes."""
+    drawn = problems("train", TRAIN_PROBLEMS.get(size), size=size)
+    return [(problem.prompt, accepted_texts(problem)) for problem in drawn]
 
 
 def _loss(model: Qwen2ForCausalLM, ids: Tensor, labels: Tensor) -> Tensor:
