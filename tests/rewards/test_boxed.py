@@ -1,4 +1,4 @@
-"""The last balanced box: worked cases, a plain reference parser, and inputs that would make a careless one quadratic."""
+"""The last balanced box: worked cases, a plain reference parser, and inputs that are slow for a careless one."""
 
 from __future__ import annotations
 

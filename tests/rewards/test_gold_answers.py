@@ -18,8 +18,14 @@ def test_nothing_to_compare(raw: object):
 
 @pytest.mark.parametrize(
     "raw, value",
-    [(5, 5), (0.5, Fraction(1, 2)), (1e-7, Fraction(1, 10**7)), ("$5$", 5), (r"so \boxed{4}, no, \boxed{5}.", 5)]
-    + [(r"5\text{ cm}", 5), (r"\$18.90", Fraction(189, 10)), (1e23, 10**23)],
+    [
+        (5, 5),
+        (0.5, Fraction(1, 2)),
+        (1e-7, Fraction(1, 10**7)),
+        ("$5$", 5),
+        (r"so \boxed{4}, no, \boxed{5}.", 5),
+        (1e23, 10**23),
+    ],
 )
 def test_numbers(raw: object, value: Fraction | int):
     assert read_gold(raw).number.value == value

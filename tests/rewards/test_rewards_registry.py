@@ -1,0 +1,56 @@
+"""The registry of rewards: what is in it, and what importing the package costs."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import subprocess
+import sys
+
+import pytest
+
+import dra_grpo.rewards
+from dra_grpo.registry import UnknownName
+from dra_grpo.rewards import REWARDS, CosineLengthReward
+
+NAMES = ["accuracy", "format", "cosine-length", "repetition-penalty", "countdown", "step-validity", "game24"]
+
+
+def test_names():
+    assert list(REWARDS) == NAMES
+    assert REWARDS["cosine_length"] is REWARDS["cosine-length"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_is_a_reward_function_in_trls_sense(name: str):
+    reward = REWARDS[name]
+    assert reward.__name__.isidentifier()
+    parameters = inspect.signature(reward).parameters
+    assert next(iter(parameters)) == "completions"
+    assert [p.kind for p in parameters.values()][-1] is inspect.Parameter.VAR_KEYWORD
+
+
+def test_options_are_set_by_replacing_fields():
+    assert dataclasses.replace(REWARDS["cosine-length"], max_tokens=100) == CosineLengthReward(max_tokens=100)
+
+
+def test_an_unknown_name_suggests_the_near_one():
+    with pytest.raises(UnknownName, match="unknown reward 'acuracy'; did you mean 'accuracy'"):
+        REWARDS["acuracy"]
+    with pytest.raises(AttributeError, match=r"module 'dra_grpo.rewards' has no attribute 'nothing'"):
+        dra_grpo.rewards.nothing  # noqa: B018
+
+
+def test_everything_named_is_there():
+    for name in dra_grpo.rewards.__all__:
+        assert getattr(dra_grpo.rewards, name) is not None
+
+
+def test_importing_loads_neither_math_verify_nor_torch():
+    code = (
+        "import sys, dra_grpo.rewards; light = set(sys.modules); from dra_grpo.rewards import accuracy_reward;"
+        "print([m for m in ('math_verify', 'sympy', 'torch', 'trl') if m in sys.modules],"
+        "[m for m in light if m.startswith('dra_grpo.rewards.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[] []", done.stderr
