@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dra_grpo.analysis.curves import CURVES, smoothed
-from dra_grpo.analysis.report import write_report
+from dra_grpo.analysis.report import write_picture, write_report
 from dra_grpo.errors import UsageError
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'{{ 7*7 }}"
@@ -67,6 +67,14 @@ def test_runs_are_drawn_side_by_side(run, tmp_path):
         (other / file).write_bytes((run / file).read_bytes())
     alone, beside = len(write_report(run).read_text()), len(write_report(run, [other]).read_text())
     assert beside > alone
+
+
+def test_the_picture_alone(run, tmp_path):
+    picture = write_picture([run], tmp_path / "picture.svg").read_text()
+    assert picture.startswith("<?xml")
+    (run / "eval.json").unlink()
+    with pytest.raises(UsageError, match=r"holds no eval.json"):
+        write_picture([run], tmp_path / "picture.svg")
 
 
 def test_the_same_run_gives_the_same_page(run):

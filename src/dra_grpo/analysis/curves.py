@@ -108,11 +108,11 @@ def draw_curve(curve: Curve, runs: Mapping[str, Sequence[Mapping[str, Any]]]) ->
     if curve.bottom is not None:
         axes.set_ylim(bottom=curve.bottom)
     axes.legend(frameon=False, fontsize=8)
-    return _data_uri(figure)
+    return data_uri(figure)
 
 
-def draw_evaluation(evaluations: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
-    """Bars with 95% intervals, one panel a figure, as an SVG data URI.
+def evaluation_figure(evaluations: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Any:
+    """Bars with 95% intervals, one panel a figure, as a matplotlib figure.
 
     Args:
         evaluations: label -> figure -> {"value", "low", "high"}; all have the first one's figures.
@@ -120,7 +120,8 @@ def draw_evaluation(evaluations: Mapping[str, Mapping[str, Mapping[str, float]]]
     from matplotlib.figure import Figure
 
     names = list(next(iter(evaluations.values())))
-    figure = Figure(figsize=(2.1 * len(names), 2.8), layout="constrained")
+    width = max(2.1, 0.75 * len(evaluations))
+    figure = Figure(figsize=(width * len(names), 2.8), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for place, (_, figures) in enumerate(evaluations.items()):
             entry = figures[name]
@@ -131,7 +132,7 @@ def draw_evaluation(evaluations: Mapping[str, Mapping[str, Mapping[str, float]]]
         axes.set_xticks(range(len(evaluations)), list(evaluations), fontsize=8)
         axes.margins(y=0.15)
         axes.spines[["top", "right"]].set_visible(False)
-    return _data_uri(figure)
+    return figure
 
 
 def smoothed(values: Sequence[float], window: int = 15) -> list[float]:
@@ -155,10 +156,16 @@ def _axes() -> tuple[Any, Any]:
     return figure, axes
 
 
-def _data_uri(figure: Any) -> str:
+def svg(figure: Any) -> bytes:
+    """The same figure as the same bytes, whenever it is drawn."""
     import matplotlib
 
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "dra-grpo"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def data_uri(figure: Any) -> str:
+    """An SVG that a page carries with it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dra_grpo.analysis.curves import CURVES, draw_curve, draw_evaluation
+from dra_grpo.analysis.curves import CURVES, data_uri, draw_curve, evaluation_figure, svg
 from dra_grpo.analysis.run_files import json_lines, read_json
 from dra_grpo.errors import UsageError, require
 
@@ -48,7 +48,7 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
         environment=environment,
         steps=own[-1]["step"],
         evaluation=evaluation,
-        evaluation_picture=draw_evaluation(_evaluations(folders)) if evaluation else None,
+        evaluation_picture=data_uri(evaluation_figure(_evaluations(folders))) if evaluation else None,
         curves=[(curve, picture) for curve in CURVES if (picture := draw_curve(curve, metrics))],
         groups=_shown(folders[0] / "samples.jsonl"),
         share=_median_share(own),
@@ -56,6 +56,20 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
     target = folders[0] / "report.html"
     target.write_text(html, encoding="utf-8")
     return target
+
+
+def write_picture(runs: Sequence[str | Path], file: str | Path) -> Path:
+    """Write the figures of the base policy and of every run's trained one, with their intervals, as an SVG.
+
+    Raises:
+        UsageError: a run without `eval.json`.
+    """
+    require("matplotlib", "report", "the picture")
+    for folder in map(Path, runs):
+        if not (folder / "eval.json").exists():
+            raise UsageError(f"{folder} holds no eval.json; expected a run that was evaluated")
+    Path(file).write_bytes(svg(evaluation_figure(_evaluations([*map(Path, runs)]))))
+    return Path(file)
 
 
 def _metrics(folder: Path) -> list[dict[str, Any]]:

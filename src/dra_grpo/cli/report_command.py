@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dra_grpo.analysis.report import write_report
+from dra_grpo.analysis.report import write_picture, write_report
 from dra_grpo.cli.parser import CommandParser
 
 
@@ -11,6 +11,9 @@ def run(arguments: list[str]) -> int:
     parser = CommandParser(prog="dra-grpo report", description=__doc__)
     parser.add_argument("run", help="a directory that `dra-grpo train` wrote")
     parser.add_argument("--against", nargs="+", default=[], metavar="RUN", help="runs to draw beside it")
+    parser.add_argument("--picture", metavar="SVG", help="also write the picture of the evaluations to this file")
     chosen = parser.parse_args(arguments)
     print(write_report(chosen.run, chosen.against))
+    if chosen.picture:
+        print(write_picture([chosen.run, *chosen.against], chosen.picture))
     return 0
