@@ -37,7 +37,8 @@ from trl import GRPOConfig, GRPOTrainer
 from dra_grpo.rewards import AccuracyReward, CosineLengthReward, FormatReward, RepetitionPenalty
 
 letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-vocabulary = {token: i for i, token in enumerate(["<pad>", "<eos>", r"\boxed{2\sqrt{2}}", r"\boxed{9^{9^{9^9}}}", *letters])}
+words = ["<pad>", "<eos>", r"\boxed{2\sqrt{2}}", r"\boxed{9^{9^{9^9}}}"]
+vocabulary = {token: index for index, token in enumerate(words + letters)}
 backend = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
 backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
 backend.decoder = decoders.ByteLevel()

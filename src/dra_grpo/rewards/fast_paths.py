@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from dra_grpo.rewards.gold import MAX_LENGTH, Gold
 from dra_grpo.rewards.latex import plain, spelling, tidy
 from dra_grpo.rewards.numerals import based, numeral, same_number
+
+_ASSIGNMENT = re.compile(r"^[A-Za-z]\s*=")  # `x = 5` answers a gold of 5
 
 
 def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
@@ -33,8 +37,7 @@ def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
         return plain(text) == gold.words, "words"
     if not spelled:
         return False, "text"
-    number = numeral(text)
-    if gold.number is not None and number is not None:
+    if gold.number is not None and (number := numeral(_ASSIGNMENT.sub("", text))) is not None:
         return same_number(gold.number, number), "number"
     here, there = based(gold.text), based(text)
     if here and there:
