@@ -11,11 +11,12 @@ STAMP := .venv/.installed
 train: $(STAMP)
 	HF_HUB_OFFLINE=1 $(BIN)/dra-grpo train --config recipes/countdown.yaml --overwrite
 
+# Two processes of one thread each: two cores are used whole, and none waits for another's threads.
 test: $(STAMP)
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(STAMP)
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -m slow
+	HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 bench: $(STAMP)
 	for script in benchmarks/*.py; do HF_HUB_OFFLINE=1 $(BIN)/python $$script || exit 1; done

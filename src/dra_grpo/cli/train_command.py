@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ def run(arguments: list[str]) -> int:
         print(USAGE)
         print(_own_flags())
         return 0
+    # What transformers 5 tells TRL about names TRL still uses; nobody who runs this can mend it.
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
     from dra_grpo.cli.arguments import parse_settings
     from dra_grpo.lab.run import resolved_yaml, train
 

@@ -65,12 +65,14 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     """TRL's trainer with the adjustment, the task's data and this library's writers."""
     from datasets import Dataset
     from transformers import PrinterCallback, ProgressCallback
+    from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config
 
     from dra_grpo.engines.preflight import check_config
     from dra_grpo.engines.trl import DRAGRPOTrainer
     from dra_grpo.lab.callbacks import MetricsWriter, ProgressBar, SamplesWriter
 
+    disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     task = TASKS[settings.run.task]
     rewards = reward_functions(settings)
     check_config(settings.dra)
