@@ -1,0 +1,68 @@
+"""`dra-grpo train` with every method, every small embedder, and under two processes: short real runs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("trl")
+
+from dra_grpo.cli.main import main
+from dra_grpo.methods import METHODS
+
+ROOT = Path(__file__).parents[2]
+SHORT = ["--config", str(ROOT / "recipes/countdown.yaml"), "--max_steps", "2", "--save_strategy", "no",
+         "--per_device_train_batch_size", "32", "--evaluation_problems", "10"]  # fmt: skip
+
+pytestmark = pytest.mark.slow
+
+
+def trained(out):
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]
+    assert all(line["grad_norm"] > 0 for line in lines)
+    assert set(json.loads((out / "eval.json").read_text())) >= {"base", "trained", "difference"}
+    return lines
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains(tmp_path, method):
+    assert main(["train", *SHORT, "--method", method, "--output_dir", str(tmp_path / "run")]) == 0
+    trained(tmp_path / "run")
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.parametrize("embedder", ["policy", "minilm"])
+def test_embedders_train(tmp_path, embedder):
+    assert main(["train", *SHORT, "--embedder", embedder, "--output_dir", str(tmp_path / "run")]) == 0
+    assert all(0 < line["dra/smi"] < 7 for line in trained(tmp_path / "run"))
+
+
+def test_a_method_with_options_of_its_own(tmp_path):
+    options = ["--method", "darling", "--method_options.clusters", "text", "--output_dir", str(tmp_path / "run")]
+    assert main(["train", *SHORT, *options]) == 0
+    trained(tmp_path / "run")
+
+
+def test_two_processes_write_one_run(tmp_path):
+    out = tmp_path / "run"
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend", "c10d",
+                "--rdzv_endpoint", "localhost:0", "-m", "dra_grpo", "train"]  # fmt: skip
+    finished = subprocess.run(
+        [*launcher, *SHORT, "--per_device_train_batch_size", "12", "--output_dir", str(out)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        cwd=ROOT,
+        env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    trained(out)
+    assert json.loads((out / "environment.json").read_text())["processes"] == 2
+    groups = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
+    assert all(len(group["completions"]) == 8 for group in groups)
+    assert finished.stdout.count("report:") == 1
