@@ -80,9 +80,9 @@ def kill_worker_at_work(pool: WorkerPool, times: int) -> threading.Thread:
     return thread
 
 
-@pytest.mark.parametrize("times, outcome", [(1, "timeout"), (2, "crash")])
+@pytest.mark.parametrize("times, outcome", [(1, "timeout"), pytest.param(2, "crash", marks=pytest.mark.slow)])
 def test_a_kill_from_outside_is_no_verdict_unless_it_happens_twice(times: int, outcome: str):
-    pool = WorkerPool(workers=1, seconds=0.8, memory=1 << 30)
+    pool = WorkerPool(workers=1, seconds=0.6, memory=1 << 30)
     try:
         killer = kill_worker_at_work(pool, times)
         assert outcomes(pool, "x+1", "1+x", TOWER, "1+x") == ["equal", outcome, "equal"]
@@ -91,6 +91,7 @@ def test_a_kill_from_outside_is_no_verdict_unless_it_happens_twice(times: int, o
         pool.close()
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_is_replaced_after_a_while():
     pool = WorkerPool(workers=1, seconds=0.1, memory=1 << 30)
     try:
@@ -132,6 +133,7 @@ def test_an_interrupted_call_leaves_a_pool_that_works(pool: WorkerPool):
     assert outcomes(pool, "x+1", "1+x", "x") == ["equal", "different"]
 
 
+@pytest.mark.slow
 def test_memory_is_bounded():
     pool = WorkerPool(workers=1, seconds=10, memory=1 << 28)
     try:

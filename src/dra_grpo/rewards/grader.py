@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import atexit
 import os
+import threading
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 from dra_grpo.errors import UsageError, require
 from dra_grpo.rewards.boxed import final_answer
 from dra_grpo.rewards.fast_paths import fast_verdict
-from dra_grpo.rewards.gold import Gold, read_gold
+from dra_grpo.rewards.gold import MAX_LENGTH, Gold, read_gold
 from dra_grpo.rewards.pool import Job, WorkerPool
 
-_MAX_VERDICTS = 16384
+Question = tuple[str, str]  # gold, answer as written
+Decision = tuple[bool, str]  # equal, how it was found
+
+_MAX_KNOWN = 16384
 _CHUNK = 4  # answers a job: few enough for an idle worker to take a share of a slow group
 
 
@@ -50,8 +53,9 @@ class Grader:
         require("math_verify", "grade", "grading answers")
         self.pool = WorkerPool(workers, seconds, memory)
         self.counts: Counter[str] = Counter()
-        self._decided: dict[tuple[str, str], tuple[bool, str]] = {}
+        self._known: dict[Question, Decision] = {}
         self._no_mathematics: set[str] = set()
+        self._lock = threading.Lock()
 
     def grade(self, texts: Sequence[str], golds: Sequence[object]) -> list[Verdict]:
         """A verdict for each completion.
@@ -69,27 +73,43 @@ class Grader:
         if len(texts) != len(golds):
             raise UsageError(f"{len(texts)} completions came with {len(golds)} solutions; expected one for each")
         rows = [(read_gold(raw), final_answer(text)) for text, raw in zip(texts, golds, strict=True)]
-        self._decide({(gold.text, answer): gold for gold, answer in rows if gold is not None and answer is not None})
-        verdicts = [self._verdict(gold, answer) for gold, answer in rows]
-        self.counts.update(verdict.how for verdict in verdicts)
-        self._forget()
+        decisions = self._decide(
+            {(gold.text, answer): gold for gold, answer in rows if gold is not None and answer is not None}
+        )
+        verdicts = [_verdict(gold, answer, decisions) for gold, answer in rows]
+        with self._lock:
+            self.counts.update(verdict.how for verdict in verdicts)
         return verdicts
 
-    def _decide(self, questions: dict[tuple[str, str], Gold]) -> None:
-        asked: dict[str, list[tuple[str, str]]] = {}
-        for (gold_text, answer), gold in questions.items():
-            if (gold_text, answer) in self._decided:
+    def abandon(self) -> None:
+        """In a forked child: forget the parent's workers, and the state of its locks."""
+        self._lock = threading.Lock()
+        self.pool.abandon()
+
+    def _decide(self, golds: dict[Question, Gold]) -> dict[Question, Decision]:
+        decisions: dict[Question, Decision] = {}
+        hard: dict[str, list[tuple[str, str]]] = {}  # gold: the answers that need algebra, as written and tidied
+        for (gold, answer), read in golds.items():
+            if known := self._known.get((gold, answer)):
+                decisions[gold, answer] = known
                 continue
-            equal, how = fast_verdict(gold, answer)
-            if equal is None and gold_text in self._no_mathematics:
-                self._decided[gold_text, answer] = False, "text"
-            elif equal is None:
-                asked.setdefault(gold_text, []).append((answer, how))
+            equal, how = fast_verdict(read, answer)
+            if equal is None and gold in self._no_mathematics:
+                equal, how = False, "text"
+            if equal is None:
+                hard.setdefault(gold, []).append((answer, how))
             else:
-                self._decided[gold_text, answer] = equal, how
+                decisions[gold, answer] = equal, how
+        decisions |= self._compare(hard)
+        self._remember(decisions)
+        return decisions
+
+    def _compare(self, hard: dict[str, list[tuple[str, str]]]) -> dict[Question, Decision]:
+        """The decisions of the workers, on jobs of a few answers to one gold each."""
+        decisions: dict[Question, Decision] = {}
         chunks = [
-            (Job(gold_text, [tidied for _, tidied in pairs[start : start + _CHUNK]]), pairs[start : start + _CHUNK])
-            for gold_text, pairs in asked.items()
+            (Job(gold, [tidied for _, tidied in pairs[start : start + _CHUNK]]), pairs[start : start + _CHUNK])
+            for gold, pairs in hard.items()
             for start in range(0, len(pairs), _CHUNK)
         ]
         if chunks:
@@ -100,28 +120,48 @@ class Grader:
             outcomes = job.outcomes if job.mathematics else ["text"] * len(pairs)
             for (answer, _), outcome in zip(pairs, outcomes, strict=True):
                 how = "mathematics" if outcome in ("equal", "different") else outcome
-                self._decided[job.gold, answer] = outcome == "equal", how
+                decisions[job.gold, answer] = outcome == "equal", how
+        return decisions
 
-    def _verdict(self, gold: Gold | None, answer: str | None) -> Verdict:
-        if gold is None:
-            return Verdict(None, "unscorable", answer)
-        if answer is None:
-            return Verdict(0.0, "unboxed", None)
-        equal, how = self._decided[gold.text, answer]
-        return Verdict(float(equal), how, answer)
-
-    def _forget(self) -> None:
-        """Keep the most recent verdicts, and none that says more about the machine than about the answer."""
-        for question in [question for question, (_, how) in self._decided.items() if how == "crash"]:
-            del self._decided[question]
-        for question in list(self._decided)[: max(0, len(self._decided) - _MAX_VERDICTS)]:
-            del self._decided[question]
+    def _remember(self, decisions: dict[Question, Decision]) -> None:
+        """Keep the latest decisions, but no flood, and none that says more about the machine than about the answer."""
+        for (gold, answer), (equal, how) in decisions.items():
+            if how != "crash" and len(answer) <= MAX_LENGTH:
+                self._known[gold, answer] = equal, how
+        for question in list(self._known)[: max(0, len(self._known) - _MAX_KNOWN)]:
+            self._known.pop(question, None)
 
 
-@cache
+def _verdict(gold: Gold | None, answer: str | None, decisions: dict[Question, Decision]) -> Verdict:
+    if gold is None:
+        return Verdict(None, "unscorable", answer)
+    if answer is None:
+        return Verdict(0.0, "unboxed", None)
+    equal, how = decisions[gold.text, answer]
+    return Verdict(float(equal), how, answer)
+
+
+_GRADERS: dict[tuple[int, float, int], Grader] = {}
+
+
 def grader(workers: int = 2, seconds: float = 1.0, memory: int = 1 << 30) -> Grader:
     """This process's grader with these limits; its workers end with the process, however that ends."""
-    new = Grader(workers, seconds, memory)
-    atexit.register(new.pool.close)
-    os.register_at_fork(after_in_child=new.pool.abandon)
-    return new
+    limits = workers, seconds, memory
+    if limits not in _GRADERS:
+        _GRADERS.setdefault(limits, Grader(*limits))  # of threads that come at once, all get the one that is kept
+    return _GRADERS[limits]
+
+
+@atexit.register
+def _close() -> None:
+    for each in _GRADERS.values():
+        if not each.pool.busy:  # a daemon thread may never finish; then the pipes close with the process
+            each.pool.close()
+
+
+def _abandon() -> None:
+    for each in _GRADERS.values():
+        each.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon)

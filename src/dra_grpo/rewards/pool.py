@@ -58,6 +58,11 @@ class WorkerPool:
         """The process ids of the workers that have been started."""
         return [worker.process.pid for worker in self._slots if worker]
 
+    @property
+    def busy(self) -> bool:
+        """Whether a call of `run` is in progress."""
+        return self._lock.locked()
+
     def run(self, jobs: list[Job]) -> None:
         """Fill in every job.
 
