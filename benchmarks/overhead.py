@@ -68,12 +68,13 @@ def measure(embedder: str, chosen: argparse.Namespace) -> list[str]:
             model=model,
             reward_funcs=[even_length],
             args=GRPOConfig(
-                folder, per_device_train_batch_size=min(rows, chosen.batch), gradient_accumulation_steps=-(-rows // chosen.batch),
+                folder, per_device_train_batch_size=min(rows, chosen.batch),
+                gradient_accumulation_steps=-(-rows // chosen.batch),
                 num_generations=chosen.generations, max_completion_length=chosen.tokens, max_steps=chosen.steps + 1,
                 learning_rate=0.0, use_cpu=not gpu, bf16=gpu, report_to=[], save_strategy="no", logging_steps=1,
                 activation_checkpointing=gpu, disable_tqdm=True,
             ),
-            train_dataset=Dataset.from_list([{"prompt": f"w{i} w{i + 1} w{i + 2}"} for i in range(2, 2 + 4 * chosen.prompts)]),
+            train_dataset=Dataset.from_list([{"prompt": f"w{i} w{i + 1}"} for i in range(2, 2 + 4 * chosen.prompts)]),
             processing_class=word_tokenizer(shape["vocab_size"]),
             dra=DRAConfig(embedder=embedder),
         )  # fmt: skip
