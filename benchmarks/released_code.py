@@ -4,7 +4,7 @@
 
 The released trainer takes w_i = 1 / (Σ_j cos_ij + 1e-6) over the rows that happen to lie on one process, itself
 included, before rewards are gathered. Its recipe (G = 6, 4 rows a process, 3 processes) splits every group, and one
-process mixes two prompts. The formula is w_i = 1 / (1 + Σ_{j≠i} cos_ij) over the prompt's group. Groups are sampled from
+process mixes two prompts. The formula is w_i = 1 / (1 + Σ_{j≠i} cos_ij) over the prompt's group. Groups come from
 the base policy.
 """
 
