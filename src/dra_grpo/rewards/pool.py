@@ -99,6 +99,7 @@ class _Run:
             self.queues[zlib.crc32(job.gold.encode("utf-8", "surrogatepass")) % len(slots)].append(job)
         self.busy: dict[int, Job] = {}
         self.waiting = len(jobs)
+        self.failed_starts = 0
 
     def finish(self) -> None:
         try:
@@ -175,13 +176,15 @@ class _Run:
         """
         worker, job = self._worker(slot), self.busy.pop(slot)
         status = self._drop(slot)
-        if not worker.ready:
-            raise UsageError(
-                f"a grading worker died or hung before its first answer (exit status {status}); to see why, "
-                f"run `python -m dra_grpo.rewards.worker {self.seconds} {self.memory}`"
-            )
         item = len(job.outcomes) if job.mathematics else -1
-        if status == -signal.SIGPROF or (late and job.failed_at == item):
+        if not worker.ready:
+            self.failed_starts += 1
+            if self.failed_starts > 1:
+                raise UsageError(
+                    f"grading workers died or hung before they were ready (exit status {status}); to see why, "
+                    f"run `python -m dra_grpo.rewards.worker {self.seconds} {self.memory}`"
+                )
+        elif status == -signal.SIGPROF or (late and job.failed_at == item):
             self._give_up(job, "timeout")
         elif job.failed_at == item:
             self._give_up(job, "crash")
