@@ -26,6 +26,7 @@ from dra_grpo.engines.preflight import check_config, check_hooks, correctness_co
 from dra_grpo.errors import UsageError, require
 from dra_grpo.methods import METHODS, check_needs
 from dra_grpo.registry import load_path
+from dra_grpo.rewards.completion import completion_text
 
 require("trl", "trl", "the TRL engine")
 
@@ -235,10 +236,10 @@ class DRARLOOTrainer(DiversityAwareMixin, RLOOTrainer):
 
 
 def _text(completion: Any) -> str:
-    """A completion as text: itself, or the contents of its chat messages."""
+    """What the policy wrote: the completion itself, or every message of a chat that the assistant wrote."""
     if isinstance(completion, str):
         return completion
-    return "\n".join(message["content"] for message in completion if isinstance(message.get("content"), str))
+    return "\n".join(filter(None, (completion_text([message]) for message in completion)))
 
 
 def _refuse_images(inputs: list[dict], what: str) -> None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from dra_grpo.errors import UsageError
+from dra_grpo.rewards.completion import Completion, completion_text
 from dra_grpo.tasks.countdown.grammar import Verdict, verify
 from dra_grpo.tasks.countdown.problem import Problem
-
-Completion = str | list[dict[str, Any]]
 
 
 def countdown_reward(
@@ -74,13 +73,6 @@ def _verdicts(
         )
     problems = [Problem(tuple(row), goal) for row, goal in zip(numbers, target, strict=True)]
     return [
-        (verify(_text(completion), problem), problem)
+        (verify(completion_text(completion), problem), problem)
         for completion, problem in zip(completions, problems, strict=True)
     ]
-
-
-def _text(completion: Completion) -> str:
-    """The completion as a string; a chat whose last message has no text counts as empty."""
-    if isinstance(completion, str):
-        return completion
-    return (completion[-1]["content"] or "") if completion else ""
