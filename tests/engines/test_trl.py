@@ -242,6 +242,25 @@ def test_logprobs_reach_the_method(lab, tmp_path):
     assert rollouts.logprobs.tolist() == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_sampler_s_own_logprobs_are_taken_where_it_gives_them(lab, tmp_path):
+    """As TRL hands them on from vLLM, with None for a token it could not score; no forward pass is paid for."""
+    trainer = lab.make_trainer(tmp_path, DRAConfig(method="unlikeliness"))
+    generate = trainer._generate_single_turn
+    sampled = []
+
+    def with_logprobs(*args):
+        completion_ids, _ = generate(*args)
+        sampled[:] = [[-0.1 * row] * len(ids) for row, ids in enumerate(completion_ids)]
+        sampled[2][0] = None
+        return completion_ids, sampled
+
+    trainer._generate_single_turn = with_logprobs
+    trainer._get_per_token_logps_and_entropies = None
+    trainer._generate_and_score_completions(trainer.train_dataset.select([0] * 4 + [1] * 4 + [2] * 4).to_list())
+    rollouts, _ = trainer.adjustment
+    assert rollouts.logprobs.tolist() == pytest.approx([-0.1 * row for row in range(12)], abs=1e-6)
+
+
 def final_answer(text):
     return text.rpartition("=")[2] or None
 

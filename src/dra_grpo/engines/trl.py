@@ -215,8 +215,7 @@ class DiversityAwareMixin(_Trainer):
         """(N,) mean token log-probabilities of all processes: the sampler's where it gives them, else one forward."""
         device = self.accelerator.device
         if self._sampling_logprobs is not None:
-            local = [sum(row) / max(len(row), 1) for row in self._sampling_logprobs]
-            return self.accelerator.gather(torch.tensor(local, device=device))
+            return self.accelerator.gather(torch.tensor([*map(_mean_known, self._sampling_logprobs)], device=device))
         _refuse_images(inputs, f"method {self._method.name!r}")
         ids, attention, completion = right_padded(self._prompt_ids, completion_ids, device)
         with torch.no_grad():
@@ -240,6 +239,12 @@ def _text(completion: Any) -> str:
     if isinstance(completion, str):
         return completion
     return "\n".join(filter(None, (completion_text([message]) for message in completion)))
+
+
+def _mean_known(logprobs: Sequence[float | None]) -> float:
+    """Mean over tokens; None stands for one that vLLM could not score."""
+    known = [value for value in logprobs if value is not None]
+    return sum(known) / max(len(known), 1)
 
 
 def _refuse_images(inputs: list[dict], what: str) -> None:
