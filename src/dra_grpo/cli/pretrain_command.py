@@ -20,12 +20,15 @@ def run(arguments: list[str]) -> int:
     require("transformers", "trl", "dra-grpo pretrain")
     from pathlib import Path
 
+    from transformers.utils.logging import disable_progress_bar
+
     from dra_grpo.cli.table import table
     from dra_grpo.evaluation.base_policy import policy_figures
     from dra_grpo.tasks.countdown.pretraining import pretrain
 
     if Path(chosen.out).exists() and any(Path(chosen.out).iterdir()):
         raise UsageError(f"{chosen.out} is not empty; choose another folder with --out, or remove it")
+    disable_progress_bar()
     steps = {} if chosen.steps is None else {"steps": chosen.steps}
     record = pretrain(
         chosen.out,
