@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from dra_grpo.analysis.cost import cost_line
 from dra_grpo.analysis.curves import CURVES, data_uri, draw_curve, evaluation_figure, svg
 from dra_grpo.analysis.run_files import json_lines, read_json
 from dra_grpo.errors import UsageError, require
@@ -46,6 +47,7 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
         name=folders[0].name,
         config=config.read_text(encoding="utf-8") if config.exists() else "",
         environment=environment,
+        cost=cost_line(environment["cost"]) if environment.get("cost") else None,
         steps=own[-1]["step"],
         evaluation=evaluation,
         evaluation_picture=data_uri(evaluation_figure(_evaluations(folders))) if evaluation else None,

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from dataclasses import fields
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
+from dra_grpo.cli.hardware import check_processes, force_cpu, launched_processes, planned
 from dra_grpo.cli.parser import CommandParser
-from dra_grpo.config import DRAConfig, RunConfig
+from dra_grpo.cli.recipe_file import OPTIONS_OF, layered, read_recipe, refuse_unknown
+from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
 from dra_grpo.lab.settings import Settings
 
-MAPPINGS = {f.name for kind in (RunConfig, DRAConfig) for f in fields(kind) if f.default_factory is dict}
+OURS = (RunConfig, DRAConfig, DatasetConfig)
+MAPPINGS = {f.name for kind in OURS for f in fields(kind) if f.default_factory is dict}
 """Our settings that are mappings."""
 
 
 def parse_settings(arguments: list[str]) -> Settings:
-    """Resolve `--config FILE` and flags; a flag wins over the file.
+    """Resolve `--config FILE` and flags; a flag wins over the file, the file over the one it extends.
 
     Args:
         arguments: what follows `dra-grpo train`. Mappings take dotted flags: `--method_options.smi logdet`.
@@ -34,37 +35,65 @@ def parse_settings(arguments: list[str]) -> Settings:
     class Parser(CommandParser, HfArgumentParser):
         pass
 
-    kinds = (RunConfig, DRAConfig, ModelConfig, GRPOConfig)
+    kinds = (*OURS, ModelConfig, GRPOConfig)
     parser = Parser(kinds, prog="dra-grpo train", allow_abbrev=False)
     for action in parser._actions:
         if action.dest in MAPPINGS:
             action.type = _json_mapping
     names = {f.name for kind in kinds for f in fields(kind)}
     config, flags = _split_config(arguments)
-    values = _read_yaml(config) if config else {}
-    _refuse_unknown(values, names, f"{config}: unknown key")
+    values = read_recipe(config, names) if config else {}
     flags, dotted = _split_dotted(flags)
-    _refuse_unknown(dotted, names, "unknown option")
-    for name, options in dotted.items():
-        values[name] = {**(values.get(name) or {}), **options}
+    refuse_unknown(dotted, names, "unknown option")
+    values = layered(values, {**_choices(flags), **dotted})
     # As flags, so that one parser converts and checks every value; None and [] have no flag and are set as they are.
     as_they_are = {k: v for k, v in values.items() if v is None or v == []}
     parser.set_defaults(**as_they_are)
+    by_hand = {token.partition("=")[0].lstrip("-").replace("-", "_") for token in flags if token.startswith("--")}
     flags = [token for k, v in values.items() if k not in as_they_are for token in _flag(k, v)] + flags
     known_flags = {name for action in parser._actions for name in action.option_strings}
     for token in flags:
         if token.startswith("--") and token.partition("=")[0] not in known_flags:
-            _refuse_unknown([token.partition("=")[0][2:].replace("-", "_")], names, "unknown option")
+            refuse_unknown([token.partition("=")[0][2:].replace("-", "_")], names, "unknown option")
     try:
-        run, dra, model, training, rest = parser.parse_args_into_dataclasses(
-            flags, return_remaining_strings=True, look_for_args_file=False
-        )
+        chosen, rest = parser.parse_known_args(flags)
+        if rest:
+            raise UsageError(f"unexpected argument {rest[0]!r}; options are --name value")
+        forced = force_cpu(chosen, by_hand) if chosen.use_cpu else []
+        if not chosen.dry_run:
+            check_processes(chosen.processes)
+        run, dra, dataset, model = (_build(kind, chosen) for kind in kinds[:-1])
+        training = _plan(GRPOConfig, chosen) if run.dry_run else _build(GRPOConfig, chosen)
     except (ValueError, TypeError, ImportError) as error:
         raise UsageError(" ".join(str(error).split())) from error
-    if rest:
-        raise UsageError(f"unexpected argument {rest[0]!r}; options are --name value")
-    named = {token.partition("=")[0].lstrip("-").replace("-", "_") for token in flags if token.startswith("--")}
-    return Settings(run, dra, model, training, named | set(values))
+    given = by_hand | set(values) | {name for name, *_ in forced}
+    return Settings(run, dra, model, training, given, dataset, forced)
+
+
+def _build(kind: Any, chosen: Namespace) -> Any:
+    return kind(**{f.name: getattr(chosen, f.name) for f in fields(kind) if f.init})
+
+
+def _plan(kind: Any, chosen: Namespace) -> Any:
+    """TRL's config for the machines it is meant for, of which this need not be one."""
+    asked = {"use_cpu": chosen.use_cpu, "deepspeed": chosen.deepspeed}
+    chosen.use_cpu, chosen.deepspeed = True, None
+    config = _build(planned(kind, chosen.processes or launched_processes()), chosen)
+    for name, value in asked.items():
+        is_mapping = isinstance(value, str) and value.startswith("{")
+        setattr(config, name, json.loads(value) if is_mapping else value)
+    return config
+
+
+def _choices(flags: list[str]) -> dict[str, str]:
+    """The choices that have options, as the flags make them."""
+    made = {}
+    for token, following in zip(flags, [*flags[1:], ""], strict=True):
+        head, equals, value = token.partition("=")
+        name = head.removeprefix("--").replace("-", "_")
+        if token.startswith("--") and name in OPTIONS_OF:
+            made[name] = value if equals else following
+    return made
 
 
 def _split_config(arguments: list[str]) -> tuple[str | None, list[str]]:
@@ -82,24 +111,8 @@ def _split_config(arguments: list[str]) -> tuple[str | None, list[str]]:
     return config, rest
 
 
-def _read_yaml(path: str) -> dict[str, Any]:
-    import yaml
-
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"config file {path!r} cannot be read: {error.strerror}; check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise UsageError(
-            f"{path} must be a YAML mapping of settings, `key: value` a line; got {type(values).__name__}"
-        )
-    return values
-
-
 def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Take `--name.key value` and `--name.key=value` out of the flags; values are read as YAML."""
+    """Take `--name.key value` and `--name.key=value` out of the flags; values are read as YAML, keys may go deeper."""
     import yaml
 
     rest: list[str] = []
@@ -110,12 +123,20 @@ def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]
         if not token.startswith("--") or "." not in head:
             rest.append(token)
             continue
-        name, _, key = head[2:].partition(".")
+        name, *path, key = head[2:].split(".")
         if not equals:
             value = next(tokens, None)
             if value is None or value.startswith("--"):
                 raise UsageError(f"{token} needs a value")
-        dotted.setdefault(name.replace("-", "_"), {})[key] = yaml.safe_load(value)
+        inside = dotted.setdefault(name.replace("-", "_"), {})
+        for step in path:
+            inside = inside.setdefault(step, {})
+            if not isinstance(inside, dict):
+                raise UsageError(f"{head} goes into {step!r}, which another flag sets to {inside!r}")
+        try:
+            inside[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"{head} is {value!r}, which is not YAML: {' '.join(str(error).split())}") from error
     return rest, dotted
 
 
@@ -133,11 +154,3 @@ def _flag(name: str, value: Any) -> list[str]:
     if isinstance(value, list):
         return [f"--{name}", *(json.dumps(v) if isinstance(v, dict | list) else str(v) for v in value)]
     return [f"--{name}={json.dumps(value) if isinstance(value, dict) else value}"]
-
-
-def _refuse_unknown(keys: Any, names: set[str], what: str) -> None:
-    for key in keys:
-        if key not in names:
-            near = get_close_matches(str(key), names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else "see `dra-grpo train --help`"
-            raise UsageError(f"{what} {key!r}; {hint}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,9 +31,12 @@ def run(arguments: list[str]) -> int:
     from dra_grpo.lab.run import resolved_yaml, train
 
     settings = parse_settings(arguments)
+    _print_forced(settings)
     if settings.run.dry_run:
+        from dra_grpo.cli.plan import plan
+
         print(resolved_yaml(settings))
-        print(_shape(settings))
+        print(plan(settings))
         return 0
     try:
         figures = train(settings)
@@ -46,47 +50,51 @@ def run(arguments: list[str]) -> int:
 
 def _finish(figures: dict[str, Any], output_dir: Path) -> None:
     """Print what the run came to and write the report."""
+    from dra_grpo.analysis.cost import cost_line
     from dra_grpo.analysis.report import write_report
 
     def cell(entry: dict[str, float]) -> str:
         return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
 
-    rows = [
-        [name, cell(figures["base"][name]), cell(figures["trained"][name]), cell(figures["difference"][name])]
-        for name in figures["trained"]
-    ]
-    print(
-        f"\n{figures['problems']} {figures['split']} problems, exact at temperature 1, 95% bootstrap over problems:\n"
-    )
-    print(table(["figure", "base", "trained", "trained - base"], rows))
-    print(f"\nreport: {write_report(output_dir)}")
+    if "trained" in figures:
+        rows = [
+            [name, cell(figures["base"][name]), cell(figures["trained"][name]), cell(figures["difference"][name])]
+            for name in figures["trained"]
+        ]
+        print(
+            f"\n{figures['problems']} {figures['split']} problems, exact at temperature 1, "
+            "95% bootstrap over problems:\n"
+        )
+        print(table(["figure", "base", "trained", "trained - base"], rows))
+    print(f"\ncost: {cost_line(figures['cost'])}")
+    print(f"report: {write_report(output_dir)}")
 
 
-def _shape(settings: Settings) -> str:
-    """What the settings come to: completions, groups and steps."""
-    args: Any = settings.training
-    completions = args.generation_batch_size
-    optimised = args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-    optimiser = args.max_steps if args.max_steps > 0 else f"{args.num_train_epochs:g} epochs' worth of"
-    rows = [
-        ["completions a generation", completions],
-        ["groups a generation (B)", completions // args.num_generations],
-        ["completions a group (G)", args.num_generations],
-        ["completions an optimiser step", optimised],
-        ["processes", args.world_size],
-        ["optimiser steps", optimiser],
-    ]  # fmt: skip
-    return table(["resolved", "value"], rows)
+def _print_forced(settings: Settings) -> None:
+    """What a CPU changes in a recipe that is made for GPUs."""
+    if settings.forced and int(os.environ.get("RANK", 0)) == 0:
+        print("on this CPU, the recipe's settings become:\n")
+        print(
+            table(
+                ["setting", "recipe", "here", "why"], [[n, _brief(v), _brief(w), y] for n, v, w, y in settings.forced]
+            )
+        )
+        print()
+
+
+def _brief(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else text[:21] + "..."
 
 
 def _own_flags() -> str:
     from dataclasses import MISSING, fields
 
-    from dra_grpo.config import DRAConfig, RunConfig
+    from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 
     rows = [
         [f"--{f.name}", "" if f.default is MISSING else f.default, f.metadata["help"]]
-        for kind in (RunConfig, DRAConfig)
+        for kind in (RunConfig, DRAConfig, DatasetConfig)
         for f in fields(kind)
     ]
     return table(["flag", "default", "meaning"], rows)

@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dra_grpo.config import own_settings
+from dra_grpo.config import DRAConfig, own_settings
 from dra_grpo.errors import UsageError
+from dra_grpo.lab.data import training_data
 from dra_grpo.lab.directory import RunDirectory, checkpoint_step, write_atomically
-from dra_grpo.registry import load_path
-from dra_grpo.rewards import REWARDS
+from dra_grpo.lab.reward_functions import function_name, rewards_by_name
 from dra_grpo.tasks import TASKS
 
 if TYPE_CHECKING:
     from dra_grpo.lab.settings import Settings
 
-NOT_COMPARED = {"resume", "overwrite", "dry_run", "output_dir", "samples_every", "report_to", "logging_dir"}
+NOT_COMPARED = {
+    "resume", "overwrite", "dry_run", "output_dir", "samples_every", "report_to", "logging_dir",
+    "price_per_gpu_hour", "server_gpus",
+}  # fmt: skip
 """Settings that may differ when a run is resumed: they do not change its numbers."""
 
 
 def train(settings: Settings) -> dict[str, Any]:
-    """Train as `settings` say and return the figures that `eval.json` holds.
+    """Train as `settings` say; the main process returns the run's `cost` and, where it was evaluated, its figures.
 
     Raises:
         UsageError: a directory that holds another run, a model that is not there, or a setting that cannot work.
     """
+    import torch
+
+    from dra_grpo.lab.cost import CostMeter, gpus_paid_for
+
     directory = RunDirectory(str(settings.training.output_dir))
     checkpoint = _prepare(directory, settings)
+    meter = CostMeter(directory.environment, settings.run.price_per_gpu_hour)
     trainer = build_trainer(settings, directory)
+    trainer.add_callback(meter)
+    if gpus := gpus_paid_for(trainer, settings):
+        meter.runs_on(gpus, torch.cuda.get_device_name(trainer.accelerator.device))
     main = trainer.accelerator.is_main_process
     if main:
         directory.path.mkdir(parents=True, exist_ok=True)
@@ -44,8 +56,11 @@ def train(settings: Settings) -> dict[str, Any]:
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model()
     trained = _evaluate(trainer, settings)
-    if not main or base is None or trained is None:
+    if not main:
         return {}
+    meter.write()
+    if base is None or trained is None:
+        return {"cost": meter.cost}
     from dra_grpo.evaluation.intervals import figure_differences, figure_intervals
 
     figures = {
@@ -58,7 +73,7 @@ def train(settings: Settings) -> dict[str, Any]:
         "difference": figure_differences(trained, base),
     }
     directory.write_evaluation(figures)
-    return figures
+    return {**figures, "cost": meter.cost}
 
 
 def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
@@ -73,10 +88,12 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     from dra_grpo.lab.callbacks import MetricsWriter, ProgressBar, SamplesWriter
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
-    task = TASKS[settings.run.task]
     rewards = reward_functions(settings)
-    check_config(settings.dra)
+    dra = dra_config(settings)
+    check_config(dra)
     model = model_path(settings)
+    tokenizer = _tokenizer(model, settings.model.model_revision)
+    rows = training_data(settings, rewards, tokenizer)
     more: Any = settings.training.model_init_kwargs or {}
     settings.training.model_init_kwargs = {
         **more,
@@ -89,11 +106,11 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
         model=model,
         reward_funcs=rewards,
         args=settings.training,
-        train_dataset=Dataset.from_list(task.rows("train", **settings.run.task_options)),
-        processing_class=_tokenizer(model, settings.model.model_revision),
+        train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
         callbacks=[MetricsWriter(directory.metrics), samples, ProgressBar()],
         peft_config=get_peft_config(settings.model),
-        dra=settings.dra,
+        dra=dra,
     )
     samples.trainer = trainer
     for noisy in (PrinterCallback, ProgressCallback):
@@ -128,9 +145,13 @@ def _tokenizer(model: str, revision: str | None) -> Any:
 
 
 def reward_functions(settings: Settings) -> list[Any]:
-    """The rewards named, or the task's own: registry names or dotted paths."""
-    names = settings.run.reward_funcs or list(TASKS[settings.run.task].rewards)
-    return [load_path(name) if "." in name or ":" in name else REWARDS[name] for name in names]
+    """The rewards named, or the task's own, with their options."""
+    return rewards_by_name(settings.run.reward_funcs or TASKS[settings.run.task].rewards, settings.run.reward_options)
+
+
+def dra_config(settings: Settings) -> DRAConfig:
+    """The adjustment's settings with the correctness reward named as TRL names it."""
+    return replace(settings.dra, correctness_reward=function_name(settings.dra.correctness_reward))
 
 
 def resolved_yaml(settings: Settings) -> str:
@@ -138,7 +159,8 @@ def resolved_yaml(settings: Settings) -> str:
     import yaml
     from trl import __version__
 
-    values = _given_trl(settings) | own_settings(settings.run, settings.dra)
+    own = (settings.run, settings.dra, *([settings.dataset] if settings.run.task == "dataset" else []))
+    values = _given_trl(settings) | own_settings(*own)
     for flag in ("resume", "overwrite", "dry_run"):
         values.pop(flag)
     return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(values)

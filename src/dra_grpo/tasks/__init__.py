@@ -6,6 +6,7 @@ from typing import Any
 
 from dra_grpo.registry import Registry
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
+from dra_grpo.tasks.dataset import dataset_rows
 from dra_grpo.tasks.task import Task
 
 
@@ -23,6 +24,13 @@ TASKS: Registry[Task] = Registry(
             ("countdown",),
             BASE_POLICY,
             _countdown_rows,
+        ),
+        "dataset": Task(
+            "dataset",
+            "problems of your own or from the Hub: dataset_name is a file, a folder or a Hub id",
+            ("accuracy",),
+            None,
+            dataset_rows,
         ),
     },
 )

@@ -1,0 +1,96 @@
+"""What a run comes to, worked out before anything is loaded: `dra-grpo train --dry-run`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dra_grpo.cli.table import table
+from dra_grpo.engines.preflight import check_config, correctness_column
+from dra_grpo.lab.data import check_columns, training_rows
+from dra_grpo.lab.memory import GIB, estimate, gib
+from dra_grpo.lab.model_shape import model_shape
+from dra_grpo.lab.run import dra_config, model_path, reward_functions
+from dra_grpo.lab.settings import Settings
+from dra_grpo.tasks.dataset_source import KNOWN_SIZES, is_local
+
+
+def plan(settings: Settings) -> str:
+    """Tables of the batch, the steps and the memory.
+
+    Raises:
+        UsageError: what a run would refuse before it loads anything.
+    """
+    dra = dra_config(settings)
+    check_config(dra)
+    correctness_column([reward.__name__ for reward in reward_functions(settings)], dra.correctness_reward)
+    return f"{table(['the run', ''], batch_rows(settings))}\n\n{_memory(settings)}"
+
+
+def batch_rows(settings: Settings) -> list[list[Any]]:
+    """Completions, prompts and steps; what depends on an unknown size of the data is left out."""
+    args: Any = settings.training
+    group, world = args.num_generations, args.world_size
+    step = args.per_device_train_batch_size * args.gradient_accumulation_steps * world
+    prompts = args.generation_batch_size // group
+    problems = problem_count(settings)
+    # Micro-steps that one generation feeds, each process counting its own.
+    fed = args.steps_per_generation * args.num_iterations
+    if args.max_steps > 0:
+        steps, generations = args.max_steps, args.max_steps * args.gradient_accumulation_steps / fed
+    elif problems:
+        generations = problems // prompts * args.num_train_epochs
+        steps = int(generations * fed // args.gradient_accumulation_steps)
+    else:
+        steps = generations = None
+    server = settings.run.server_gpus
+    if server is None:
+        server = int(args.use_vllm and args.vllm_mode == "server")
+    rows = [
+        ["completions a group (G)", group],
+        ["completions an optimiser step", step],
+        ["prompts an optimiser step", f"{step / group:g}"],
+        ["completions a generation step", args.generation_batch_size],
+        ["training processes", world],
+        ["GPUs that serve generation", server],
+        ["generation steps", "unknown" if generations is None else f"{generations:g}"],
+        ["optimiser steps", "unknown" if steps is None else steps],
+    ]
+    if problems:
+        rows.append(["problems", problems])
+        if generations is not None:
+            rows.append(["epochs", f"{generations * prompts / problems:.3g}"])
+    return rows
+
+
+def problem_count(settings: Settings) -> int | None:
+    """Problems to train on, None where only the Hub knows; prompts that are too long are still among them.
+
+    Raises:
+        UsageError: data of this machine that cannot be trained on.
+    """
+    data = settings.dataset
+    if data.dataset_name is None or is_local(data.dataset_name):
+        rows = training_rows(settings)
+        check_columns(reward_functions(settings), rows)
+        return len(rows)
+    return data.subset or KNOWN_SIZES.get((data.dataset_name, data.dataset_train_split))
+
+
+def _memory(settings: Settings) -> str:
+    model = model_path(settings)
+    shape = model_shape(model)
+    if shape is None:
+        return f"memory: the size of {model!r} is not known here; a local model folder tells it"
+    needs = estimate(settings, shape)
+    rows = [[part.name, f"{part.bytes / GIB:.1f}", part.when, part.formula] for part in needs.parts]
+    where = "process" if settings.training.use_cpu else "training GPU"
+    lines = [
+        table([f"memory a {where}", "GiB", "when", "estimate"], rows),
+        f"\npeak about {gib(needs.peak)} with every row at its longest: added up, not measured",
+    ]
+    if needs.share:
+        rest = "which it gives back while the policy trains" if needs.sleeps else "kept all the time"
+        lines.append(
+            f"vLLM takes {needs.share:.0%} of the card beside that, {rest}: a card of {gib(needs.card)} or more"
+        )
+    return "\n".join(lines)

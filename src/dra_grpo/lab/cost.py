@@ -1,0 +1,74 @@
+"""GPU-hours of a run, and money where a price is known, kept in its `environment.json`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from dra_grpo.analysis.run_files import read_json
+from dra_grpo.lab.directory import write_atomically
+
+if TYPE_CHECKING:
+    from dra_grpo.lab.settings import Settings
+
+
+class CostMeter(TrainerCallback):
+    """Wall time × GPUs, written with every logged step, so that a killed run has paid for what it did until then.
+
+    Counts from when it is made, on top of what earlier parts of the same run came to: build it before the model is
+    loaded and before `environment.json` is written anew.
+
+    Args:
+        file: the run's `environment.json`.
+        price: money a GPU-hour.
+        clock: seconds from any start.
+    """
+
+    def __init__(self, file: Path, price: float | None = None, clock: Callable[[], float] = time.perf_counter):
+        self.file = file
+        self.price = price
+        self.clock = clock
+        self.before = read_json(file).get("cost") or {"seconds": 0.0, "gpu_hours": 0.0}
+        self.started = clock()
+        self.gpus, self.device = 0, "CPU"
+
+    def runs_on(self, gpus: int, device: str) -> None:
+        """Tell how many GPUs are paid for, and what they are; without a call it is a CPU."""
+        self.gpus, self.device = gpus, device
+
+    @property
+    def cost(self) -> dict[str, Any]:
+        """seconds, gpus, device, gpu_hours, price_per_gpu_hour and money (None without a price)."""
+        seconds = self.clock() - self.started
+        gpu_hours = self.before["gpu_hours"] + self.gpus * seconds / 3600
+        return {
+            "seconds": round(self.before["seconds"] + seconds, 3),
+            "gpus": self.gpus,
+            "device": self.device,
+            "gpu_hours": round(gpu_hours, 6),
+            "price_per_gpu_hour": self.price,
+            "money": None if self.price is None else round(gpu_hours * self.price, 4),
+        }
+
+    def write(self) -> None:
+        """Put the cost so far into the file."""
+        write_atomically(self.file, json.dumps({**read_json(self.file), "cost": self.cost}, indent=2) + "\n")
+
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any):
+        if state.is_world_process_zero:
+            self.write()
+
+
+def gpus_paid_for(trainer: Any, settings: Settings) -> int:
+    """GPUs of the training processes and of the generation server; 0 on a CPU."""
+    args, server = settings.training, settings.run.server_gpus
+    if trainer.accelerator.device.type != "cuda":
+        return 0
+    if server is None:
+        server = 1 if args.use_vllm and args.vllm_mode == "server" else 0
+    return trainer.accelerator.num_processes + server

@@ -1,0 +1,117 @@
+"""The rows a run trains on: the task's, checked against what the tokenizer and the rewards need of them."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from dra_grpo.errors import UsageError
+from dra_grpo.tasks import TASKS
+from dra_grpo.tasks.dataset import TAKEN
+
+if TYPE_CHECKING:
+    from dra_grpo.lab.settings import Settings
+
+
+def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tokenizer: Any) -> list[dict[str, Any]]:
+    """The task's rows that `rewards` can judge and whose prompts are short enough; says how many are not.
+
+    Raises:
+        UsageError: as the functions below.
+    """
+    rows, longest = training_rows(settings), settings.dataset.max_prompt_tokens
+    check_columns(rewards, rows)
+    kept = fitting(rows, tokenizer, longest, settings.training.chat_template_kwargs)  # type: ignore[arg-type]
+    if len(kept) < len(rows) and int(os.environ.get("RANK", 0)) == 0:
+        print(f"note: {len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
+    return kept
+
+
+def training_rows(settings: Settings) -> list[dict[str, Any]]:
+    """The task's rows of the training split.
+
+    Raises:
+        UsageError: an option that the task does not have, or what the task raises.
+    """
+    task, data = TASKS[settings.run.task], settings.dataset
+    if task.name == "dataset":
+        options = {
+            "name": data.dataset_name,
+            "config": data.dataset_config,
+            "columns": data.dataset_columns,
+            "system_prompt": data.system_prompt,
+            "prompt_format": data.prompt_format,
+            "seed": data.subset_seed,
+        }
+        if settings.run.task_options:
+            raise UsageError("task 'dataset' has no task_options; its settings are dataset_name and what goes with it")
+        return task.rows(data.dataset_train_split, data.subset, **options)
+    known = [*inspect.signature(task.rows).parameters][2:]
+    for option in settings.run.task_options:
+        if option not in known:
+            near = get_close_matches(option, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
+            raise UsageError(f"task {task.name!r} has no option {option!r}; {hint}")
+    return task.rows("train", **settings.run.task_options)
+
+
+def check_columns(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
+    """Refuse a reward that reads a column which the rows do not have: TRL would find out after the first generation.
+
+    Raises:
+        UsageError: the reward, the column, and the nearest one there is.
+    """
+    columns = [column for column in rows[0] if column != "prompt"]
+    for reward in rewards:
+        for parameter in inspect.signature(reward).parameters.values():
+            needed = parameter.default is parameter.empty and parameter.kind in (
+                parameter.POSITIONAL_OR_KEYWORD,
+                parameter.KEYWORD_ONLY,
+            )
+            if needed and parameter.name not in TAKEN and parameter.name not in columns:
+                near = [*get_close_matches(parameter.name, columns, n=1), *columns[:1]]
+                hint = f"such as --dataset_columns.{parameter.name} {near[0]}" if near else "it has the prompt alone"
+                raise UsageError(
+                    f"reward {reward.__name__!r} reads the column {parameter.name!r}, which the data lacks; "
+                    f"name the one that holds it, {hint}"
+                )
+
+
+def fitting(
+    rows: list[dict[str, Any]], tokenizer: Any, longest: int | None, template: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """The rows whose prompt has at most `longest` tokens, as the trainer will tokenize it.
+
+    Args:
+        rows: with `prompt`, as text or chat messages.
+        tokenizer: the policy's.
+        longest: tokens; None keeps all.
+        template: further arguments of the chat template.
+
+    Raises:
+        UsageError: chat messages for a tokenizer without a chat template, or no row is short enough.
+    """
+    chat = not isinstance(rows[0]["prompt"], str)
+    if chat and tokenizer.chat_template is None:
+        raise UsageError(
+            "the prompts are chat messages, but the policy's tokenizer has no chat template; use --prompt_format "
+            "text, or start from a policy that was trained on chats"
+        )
+    if longest is None:
+        return rows
+    kept = []
+    for row in rows:
+        if chat:
+            text = tokenizer.apply_chat_template(
+                row["prompt"], add_generation_prompt=True, tokenize=False, **(template or {})
+            )
+        else:
+            text = row["prompt"]
+        if len(tokenizer(text, add_special_tokens=not chat)["input_ids"]) <= longest:
+            kept.append(row)
+    if not kept:
+        raise UsageError(f"each of the {len(rows)} prompts has more than max_prompt_tokens = {longest} tokens")
+    return kept

@@ -1,0 +1,109 @@
+"""Where a dataset's rows come from: one file, a folder, or the Hub."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+
+from dra_grpo.errors import UsageError, require
+from dra_grpo.tasks.dataset_files import READERS, Row, file_rows
+
+KNOWN_SIZES = {("knoveleng/open-rs", "train"): 7000}
+"""(Hub id, split) -> rows, for what is worked out before anything is downloaded."""
+
+
+def read_rows(name: str, config: str | None = None, split: str = "train") -> list[Row]:
+    """All rows of a dataset.
+
+    Args:
+        name: a .jsonl, .json, .csv or .parquet file; a folder, as `save_to_disk` or a download leaves it; or a Hub id.
+        config: the configuration, where a folder or the Hub has several.
+        split: which split. A file is one split, `train`, unless it is a JSON object of lists, one for each split.
+
+    Raises:
+        UsageError: nothing is there, it cannot be read, or it holds no rows.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        if config is not None:
+            raise UsageError(f"{path} is one file; leave dataset_config out (it is {config!r})")
+        rows = file_rows(path, split)
+    elif path.is_dir() or not is_local(name):
+        rows = _loaded_rows(str(path) if path.is_dir() else name, config, split)
+    else:
+        raise UsageError(f"no file or folder at {name!r}; expected a dataset file, a folder or a Hub id 'owner/name'")
+    if not rows:
+        raise UsageError(f"dataset {name!r} holds no rows in split {split!r}; expected at least one problem")
+    return rows
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is a file or folder, or looks like one: the Hub is not asked for it."""
+    looks = name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).suffix.lower() in READERS
+    return looks or Path(name).exists()
+
+
+def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
+    require("datasets", "trl", f"dataset {name!r}")
+    from datasets import DatasetDict, load_dataset, load_from_disk
+    from datasets.exceptions import DatasetGenerationError, DatasetNotFoundError
+
+    folder = Path(name)
+    try:
+        if (folder / "state.json").exists() or (folder / "dataset_dict.json").exists():
+            saved = load_from_disk(name)
+            if isinstance(saved, DatasetDict):
+                if split not in saved:
+                    raise _no_split(name, split, list(saved))
+                saved = saved[split]
+        else:
+            if not folder.is_dir():
+                _check_hub(name)
+            saved = load_dataset(name, config, split=split)
+    except DatasetNotFoundError as error:
+        raise UsageError(f"dataset {name!r} cannot be loaded: {_first_line(error)}; check the spelling") from error
+    except ConnectionError as error:
+        raise _unreachable(name) from error
+    except (ValueError, FileNotFoundError, DatasetGenerationError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(f"dataset {name!r} cannot be loaded: {_first_line(error)}") from error
+    return list(saved)
+
+
+def _check_hub(name: str) -> None:
+    """Ask the Hub once: `load_dataset` would retry for half a minute before it says that there is none."""
+    from datasets import config
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        snapshot_download(name, repo_type="dataset", allow_patterns=[])
+    except HFValidationError as error:
+        raise UsageError(f"{name!r} is neither a file nor a Hub id; expected a path or 'owner/name'") from error
+    except RepositoryNotFoundError as error:
+        raise UsageError(
+            f"no dataset {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
+        ) from error
+    except LocalEntryNotFoundError as error:
+        if not (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir():
+            raise _unreachable(name) from error
+
+
+def _unreachable(name: str) -> UsageError:
+    return UsageError(
+        f"dataset {name!r} is not in the local cache and the Hub cannot be reached; go online once, or name a local "
+        ".jsonl, .json, .csv or .parquet file or a folder with --dataset_name"
+    )
+
+
+def _no_split(name: str, split: str, known: list[str]) -> UsageError:
+    near = get_close_matches(split, known, n=1)
+    return UsageError(
+        f"dataset {name!r} has no split {split!r}; "
+        + (f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0].rstrip(".")
