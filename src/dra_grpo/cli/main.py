@@ -11,6 +11,7 @@ from dra_grpo.errors import UsageError
 COMMANDS = {
     "train": "train a policy with diversity-aware reward adjustment",
     "pretrain": "make a built-in task's base policy again from nothing",
+    "eval": "evaluate a model on benchmarks, or compare two evaluations",
     "report": "write report.html from what a run left behind",
     "list": "methods, embedders, tasks, rewards, recipes",
     "doctor": "the environment: versions, extras, hub, GPUs",

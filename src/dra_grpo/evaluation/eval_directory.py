@@ -1,0 +1,135 @@
+"""The folder of an evaluation: what lies where, whose it is, and that one process writes to it at a time.
+
+settings.json          what the samples depend on
+samples/TASK.jsonl     every sample, as it came
+groups/TASK.jsonl      the same graded, a line a problem: saved groups, as `dra-grpo analyze` reads them
+exact/TASK.json        Countdown's exact figures
+results.json           all figures
+pass_at_k.svg          the curves
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.sample_file import SampleFile
+from dra_grpo.evaluation.scoring import Scored
+
+
+class EvalDirectory:
+    """`--out` of an evaluation."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.settings = self.path / "settings.json"
+        self.results = self.path / "results.json"
+        self.plot = self.path / "pass_at_k.svg"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when this process ends, however that happens.
+
+        Raises:
+            UsageError: another process holds it, or it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(f"{self.path} cannot be written: {error.strerror}") from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"{self.path}: another evaluation is writing here; wait, or take another --out"
+                ) from error
+            yield
+
+    def claim(self, identity: Mapping[str, Any]) -> None:
+        """Record what the samples depend on, once it is sure that those already here depend on the same.
+
+        Raises:
+            UsageError: they do not; the message names what differs.
+        """
+        before = read_json(self.settings)
+        merged = {**identity, "tasks": {**before.get("tasks", {}), **identity["tasks"]}}
+        if before:
+            changed = list(_changes(before, {**identity, "tasks": {}}, skip="tasks"))
+            for task, values in identity["tasks"].items():
+                changed += _changes(before["tasks"].get(task, values), values, prefix=f"{task} ")
+            if changed:
+                raise UsageError(
+                    f"{self.path} holds samples of other settings ({'; '.join(changed)}); take another --out, or the "
+                    "same settings to go on"
+                )
+        write_json(self.settings, merged)
+
+    def samples(self, task: str) -> SampleFile:
+        """The samples of a task, those of earlier runs among them."""
+        return SampleFile(self.path / "samples" / f"{task}.jsonl")
+
+    def exact(self, task: str) -> Path:
+        """Where a task's exact figures lie."""
+        return self.path / "exact" / f"{task}.json"
+
+    def write_groups(self, task: str, scored: Sequence[Scored]) -> None:
+        """All samples of a task as saved groups."""
+        lines = []
+        for one in scored:
+            group = {
+                "id": one.question.id,
+                "prompt": one.question.problem,
+                "answer": one.question.answer,
+                "completions": [sample.text for sample in one.samples],
+                **({} if one.correct is None else {"correct": one.correct}),
+                "answers": one.answers,
+                "tokens": [sample.tokens for sample in one.samples],
+                "truncated": [sample.truncated for sample in one.samples],
+                "source": task,
+            }
+            lines.append(json.dumps(group, ensure_ascii=False, default=str) + "\n")
+        write_whole(self.path / "groups" / f"{task}.jsonl", "".join(lines))
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """A JSON object, empty where there is no such file.
+
+    Raises:
+        UsageError: the file is no JSON object.
+    """
+    if not file.exists():
+        return {}
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{file} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UsageError(f"{file}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def write_json(file: Path, value: Any) -> None:
+    """Write a JSON file whole, or leave the old one."""
+    write_whole(file, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a file whole or, when killed in between, leave the old one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(file.name + ".part")
+    draft.write_bytes(text.encode("utf-8", "backslashreplace"))
+    os.replace(draft, file)
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "", skip: str = "") -> Iterator[str]:
+    for name in sorted(before.keys() | now.keys()):
+        if name != skip and before.get(name) != now.get(name):
+            yield f"{prefix}{name} {before.get(name)!r}, now {now.get(name)!r}"

@@ -1,0 +1,137 @@
+"""What an engine is asked for and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.templates import Prompt
+from dra_grpo.tasks.question import Question
+
+
+class Key(NamedTuple):
+    """Which sample of which question."""
+
+    id: str
+    sample: int
+
+
+@dataclass(frozen=True)
+class Request:
+    """One sample to draw.
+
+    Attributes:
+        key: which it is.
+        prompt: what to continue.
+        seed: draws its tokens, and no other request's.
+    """
+
+    key: Key
+    prompt: Prompt
+    seed: int
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One completion.
+
+    Attributes:
+        key: which it is.
+        text: the completion without its end token.
+        tokens: generated tokens, the end token among them.
+        truncated: it met the limit on new tokens before its end.
+    """
+
+    key: Key
+    text: str
+    tokens: int
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How tokens are drawn; nothing of the model's own generation settings is used but its end tokens.
+
+    Args:
+        temperature: 0 takes the likeliest token.
+        top_p: nucleus, in (0, 1].
+        max_new_tokens: the limit.
+        stop: texts that end a completion and are not part of it.
+
+    Raises:
+        UsageError: a value is out of range.
+    """
+
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    stop: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < float("inf") or not 0 < self.top_p <= 1 or self.max_new_tokens < 1:
+            raise UsageError(
+                f"temperature {self.temperature}, top_p {self.top_p}, max_new_tokens {self.max_new_tokens}: expected "
+                "a temperature of at least 0, a top_p in (0, 1] and at least 1 token"
+            )
+
+
+class Sampler(Protocol):
+    """An engine that draws samples.
+
+    Attributes:
+        devices: accelerators it keeps busy; 0 on a CPU.
+    """
+
+    devices: int
+
+    def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw every request of `plan` that is not `done`, yielding samples as soon as they are complete."""
+        ...
+
+
+def plan(
+    questions: Sequence[Question], prompts: Sequence[Prompt], samples: int, seed: int, task: str
+) -> list[Request]:
+    """The requests of a benchmark in the order they are drawn: first every question's sample 0, then sample 1, ...
+
+    A run that is killed so has about as many samples of each question, and a larger `samples` appends to the same
+    order. Within a round prompts go by length, down and up in turn, so that a batch holds similar ones and the
+    longest come first, where a lack of memory shows at once.
+
+    Args:
+        questions, prompts: N each.
+        samples: rounds.
+        seed: with task, id and sample number it gives each request its own seed.
+        task: the benchmark's name.
+    """
+    rows = sorted(zip(questions, prompts, strict=True), key=lambda row: -_length(row[1]))
+    return [
+        Request(Key(question.id, number), prompt, request_seed(seed, task, question.id, number))
+        for number in range(samples)
+        for question, prompt in (rows if number % 2 == 0 else reversed(rows))
+    ]
+
+
+def request_seed(seed: int, task: str, id: str, sample: int) -> int:
+    """A request's own seed: 31 bits, which every engine takes, of a hash of where it stands.
+
+    >>> request_seed(0, "aime24", "7", 0), request_seed(0, "aime24", "7", 1)
+    (395797493, 1329165680)
+    """
+    digest = blake2b(f"{seed}\n{task}\n{id}\n{sample}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 33
+
+
+def batches(plan: Sequence[Request], done: Collection[Key], size: int) -> Iterator[list[Request]]:
+    """`plan` cut into batches of `size`, less what is `done`: what is left is batched as if nothing had been done."""
+    for start in range(0, len(plan), size):
+        batch = [request for request in plan[start : start + size] if request.key not in done]
+        if batch:
+            yield batch
+
+
+def _length(prompt: Prompt) -> int:
+    return len(prompt) if isinstance(prompt, str) else sum(len(message["content"]) for message in prompt)

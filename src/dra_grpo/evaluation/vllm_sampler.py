@@ -1,0 +1,86 @@
+"""Sampling with vLLM in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.transformers_sampler import load_tokenizer, prompt_ids
+
+
+class VllmSampler:
+    """All requests at once into vLLM's scheduler; each sample comes back when it is complete.
+
+    Prompts are tokenized here, so that the chat template and the special tokens are those of the transformers engine.
+
+    Args:
+        model: a folder or a Hub name.
+        devices: GPUs to spread the model over (tensor parallel).
+        dtype: `auto` takes the checkpoint's.
+        revision: of a Hub model.
+        context: tokens of prompt and completion together that memory is set aside for; None takes the model's own.
+        memory: share of each GPU's memory that vLLM may take.
+
+    Raises:
+        UsageError: vLLM is not installed, or the tokenizer cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        devices: int = 1,
+        dtype: str = "auto",
+        revision: str | None = None,
+        context: int | None = None,
+        memory: float = 0.9,
+    ):
+        if find_spec("vllm") is None:
+            raise UsageError(
+                "the vllm engine needs vLLM, which is not installed; pip install vllm, or take --engine transformers "
+                "or a running server with --engine server"
+            )
+        from vllm import LLM  # pyright: ignore[reportMissingImports]
+
+        self.devices = devices
+        self.tokenizer = load_tokenizer(model, revision)
+        self.engine: Any = LLM(
+            model=model,
+            revision=revision,
+            dtype=dtype,
+            tensor_parallel_size=devices,
+            max_model_len=context,
+            gpu_memory_utilization=memory,
+        ).llm_engine
+
+    def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw what of `plan` is not `done`."""
+        from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
+        from vllm.sampling_params import RequestOutputKind  # pyright: ignore[reportMissingImports]
+
+        waiting: dict[str, Key] = {}
+        for number, request in enumerate(request for request in plan if request.key not in done):
+            waiting[str(number)] = request.key
+            self.engine.add_request(
+                str(number),
+                {"prompt_token_ids": prompt_ids(self.tokenizer, request.prompt)},
+                SamplingParams(
+                    n=1,
+                    temperature=decoding.temperature,
+                    top_p=decoding.top_p,
+                    max_tokens=decoding.max_new_tokens,
+                    seed=request.seed,
+                    stop=list(decoding.stop) or None,
+                    output_kind=RequestOutputKind.FINAL_ONLY,
+                ),
+            )
+        while self.engine.has_unfinished_requests():
+            finished = [output for output in self.engine.step() if output.finished]
+            if finished:
+                yield [_sample(waiting.pop(output.request_id), output.outputs[0]) for output in finished]
+
+
+def _sample(key: Key, completion: Any) -> Sample:
+    return Sample(key, completion.text, len(completion.token_ids), completion.finish_reason == "length")
