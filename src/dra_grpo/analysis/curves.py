@@ -90,7 +90,7 @@ def draw_curve(curve: Curve, runs: Mapping[str, Sequence[Mapping[str, Any]]]) ->
         runs: label -> metrics lines, the report's own run first (its lines are solid, the others' dashed).
     """
     drawn = False
-    figure, axes = _axes()
+    figure, axes = _axes(height=2.6 + 0.2 * len(runs))
     for place, (run, lines) in enumerate(runs.items()):
         for colour, (key, label) in enumerate(curve.series):
             points = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
@@ -107,7 +107,10 @@ def draw_curve(curve: Curve, runs: Mapping[str, Sequence[Mapping[str, Any]]]) ->
     axes.set_xlabel("step")
     if curve.bottom is not None:
         axes.set_ylim(bottom=curve.bottom)
-    axes.legend(frameon=False, fontsize=8)
+    if len(runs) == 1:
+        axes.legend(frameon=False, fontsize=8)
+    else:
+        figure.legend(loc="outside lower center", ncols=len(curve.series), frameon=False, fontsize=8)
     return data_uri(figure)
 
 
@@ -146,10 +149,10 @@ def smoothed(values: Sequence[float], window: int = 15) -> list[float]:
     return [sum(span) / len(span) for span in spans]
 
 
-def _axes() -> tuple[Any, Any]:
+def _axes(height: float) -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.4, 2.8), layout="constrained")
+    figure = Figure(figsize=(5.4, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
