@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from argparse import ArgumentTypeError, Namespace
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 from dra_grpo.cli.hardware import check_processes, force_cpu, launched_processes, planned
@@ -35,7 +36,7 @@ def parse_settings(arguments: list[str]) -> Settings:
     class Parser(CommandParser, HfArgumentParser):
         pass
 
-    kinds = (*OURS, ModelConfig, GRPOConfig)
+    kinds: Any = (*OURS, ModelConfig, GRPOConfig)
     parser = Parser(kinds, prog="dra-grpo train", allow_abbrev=False)
     for action in parser._actions:
         if action.dest in MAPPINGS:
@@ -60,11 +61,15 @@ def parse_settings(arguments: list[str]) -> Settings:
         if rest:
             raise UsageError(f"unexpected argument {rest[0]!r}; options are --name value")
         forced = force_cpu(chosen, by_hand) if chosen.use_cpu else []
-        if not chosen.dry_run:
-            check_processes(chosen.processes)
         run, dra, dataset, model = (_build(kind, chosen) for kind in kinds[:-1])
+        if not run.dry_run:
+            check_processes(run.processes)
         training = _plan(GRPOConfig, chosen) if run.dry_run else _build(GRPOConfig, chosen)
     except (ValueError, TypeError, ImportError) as error:
+        if "need to assign use_cpu" in str(error):
+            raise UsageError(
+                "no GPU that can do bf16 is seen here; --use_cpu runs it on the CPU, --dry-run shows what it would be"
+            ) from error
         raise UsageError(" ".join(str(error).split())) from error
     given = by_hand | set(values) | {name for name, *_ in forced}
     return Settings(run, dra, model, training, given, dataset, forced)
@@ -88,7 +93,7 @@ def _plan(kind: Any, chosen: Namespace) -> Any:
 def _choices(flags: list[str]) -> dict[str, str]:
     """The choices that have options, as the flags make them."""
     made = {}
-    for token, following in zip(flags, [*flags[1:], ""], strict=True):
+    for token, following in pairwise([*flags, ""]):
         head, equals, value = token.partition("=")
         name = head.removeprefix("--").replace("-", "_")
         if token.startswith("--") and name in OPTIONS_OF:

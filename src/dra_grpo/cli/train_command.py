@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
         print(f"\ninterrupted; go on with the same command and --resume ({settings.training.output_dir})")
         return 130
     if figures:
-        _finish(figures, Path(settings.training.output_dir))
+        _finish(figures, Path(str(settings.training.output_dir)))
     return 0
 
 

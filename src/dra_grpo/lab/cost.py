@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from dra_grpo.analysis.run_files import read_json
+from dra_grpo.evaluation.cost import cost
 from dra_grpo.lab.directory import write_atomically
 
 if TYPE_CHECKING:
@@ -43,16 +44,13 @@ class CostMeter(TrainerCallback):
 
     @property
     def cost(self) -> dict[str, Any]:
-        """seconds, gpus, device, gpu_hours, price_per_gpu_hour and money (None without a price)."""
+        """gpus and device of this part; seconds, gpu_hours and, with a price, money of all parts."""
         seconds = self.clock() - self.started
-        gpu_hours = self.before["gpu_hours"] + self.gpus * seconds / 3600
+        gpu_seconds = 3600 * self.before["gpu_hours"] + self.gpus * seconds
         return {
-            "seconds": round(self.before["seconds"] + seconds, 3),
             "gpus": self.gpus,
             "device": self.device,
-            "gpu_hours": round(gpu_hours, 6),
-            "price_per_gpu_hour": self.price,
-            "money": None if self.price is None else round(gpu_hours * self.price, 4),
+            **cost(self.before["seconds"] + seconds, gpu_seconds, self.price),
         }
 
     def write(self) -> None:

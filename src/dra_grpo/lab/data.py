@@ -72,11 +72,11 @@ def check_columns(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str
                 parameter.KEYWORD_ONLY,
             )
             if needed and parameter.name not in TAKEN and parameter.name not in columns:
-                near = [*get_close_matches(parameter.name, columns, n=1), *columns[:1]]
-                hint = f"such as --dataset_columns.{parameter.name} {near[0]}" if near else "it has the prompt alone"
+                near = get_close_matches(parameter.name, columns, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(columns)}"
                 raise UsageError(
-                    f"reward {reward.__name__!r} reads the column {parameter.name!r}, which the data lacks; "
-                    f"name the one that holds it, {hint}"
+                    f"reward {reward.__name__!r} reads the column {parameter.name!r} and the data has none; "
+                    f"name it with --dataset_columns.{parameter.name}; {hint}"
                 )
 
 

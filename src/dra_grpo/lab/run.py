@@ -46,6 +46,7 @@ def train(settings: Settings) -> dict[str, Any]:
         directory.path.mkdir(parents=True, exist_ok=True)
         write_atomically(directory.config, resolved_yaml(settings))
         directory.write_environment(settings.training.seed, trainer.accelerator.num_processes)
+        meter.write()
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
     base = _evaluate(trainer, settings)
     if checkpoint and trainer.args.gradient_accumulation_steps % (
@@ -146,7 +147,11 @@ def _tokenizer(model: str, revision: str | None) -> Any:
 
 def reward_functions(settings: Settings) -> list[Any]:
     """The rewards named, or the task's own, with their options."""
-    return rewards_by_name(settings.run.reward_funcs or TASKS[settings.run.task].rewards, settings.run.reward_options)
+    names = settings.run.reward_funcs or TASKS[settings.run.task].rewards
+    weights = settings.training.reward_weights
+    if weights is not None and len(weights) != len(names):
+        raise UsageError(f"reward_weights has {len(weights)} numbers for {len(names)} rewards: {', '.join(names)}")
+    return rewards_by_name(names, settings.run.reward_options)
 
 
 def dra_config(settings: Settings) -> DRAConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def read_rows(name: str, config: str | None = None, split: str = "train") -> lis
     Args:
         name: a .jsonl, .json, .csv or .parquet file; a folder, as `save_to_disk` or a download leaves it; or a Hub id.
         config: the configuration, where a folder or the Hub has several.
-        split: which split. A file is one split, `train`, unless it is a JSON object of lists, one for each split.
+        split: which split. A file is one, `train`, unless it is a JSON object of lists, one for each split.
 
     Raises:
         UsageError: nothing is there, it cannot be read, or it holds no rows.
@@ -28,19 +29,21 @@ def read_rows(name: str, config: str | None = None, split: str = "train") -> lis
         if config is not None:
             raise UsageError(f"{path} is one file; leave dataset_config out (it is {config!r})")
         rows = file_rows(path, split)
-    elif path.is_dir() or not is_local(name):
-        rows = _loaded_rows(str(path) if path.is_dir() else name, config, split)
-    else:
+        if not rows:
+            raise UsageError(f"{path} has no rows; expected at least one problem")
+        return rows
+    if not path.is_dir() and is_local(name):
         raise UsageError(f"no file or folder at {name!r}; expected a dataset file, a folder or a Hub id 'owner/name'")
+    rows = _loaded_rows(str(path) if path.is_dir() else name, config, split)
     if not rows:
         raise UsageError(f"dataset {name!r} holds no rows in split {split!r}; expected at least one problem")
     return rows
 
 
 def is_local(name: str) -> bool:
-    """Whether a name is a file or folder, or looks like one: the Hub is not asked for it."""
-    looks = name.startswith((".", "/", "~")) or name.count("/") > 1 or Path(name).suffix.lower() in READERS
-    return looks or Path(name).exists()
+    """Whether a name is a file or folder, or cannot be anything else: the Hub is not asked for it."""
+    hub_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name, re.ASCII) and Path(name).suffix.lower() not in READERS
+    return not hub_id or Path(name).exists()
 
 
 def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
@@ -54,7 +57,7 @@ def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
             saved = load_from_disk(name)
             if isinstance(saved, DatasetDict):
                 if split not in saved:
-                    raise _no_split(name, split, list(saved))
+                    raise _no_split(name, split, [str(known) for known in saved])
                 saved = saved[split]
         else:
             if not folder.is_dir():
@@ -68,7 +71,7 @@ def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"dataset {name!r} cannot be loaded: {_first_line(error)}") from error
-    return list(saved)
+    return [dict(row) for row in saved]  # type: ignore[call-overload]
 
 
 def _check_hub(name: str) -> None:
@@ -80,7 +83,7 @@ def _check_hub(name: str) -> None:
     try:
         snapshot_download(name, repo_type="dataset", allow_patterns=[])
     except HFValidationError as error:
-        raise UsageError(f"{name!r} is neither a file nor a Hub id; expected a path or 'owner/name'") from error
+        raise UsageError(f"{name!r} is neither a file nor a Hub id: {_first_line(error)}") from error
     except RepositoryNotFoundError as error:
         raise UsageError(
             f"no dataset {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
