@@ -6,7 +6,7 @@ pytest.importorskip("trl")
 
 from dra_grpo.cli.arguments import parse_settings
 from dra_grpo.errors import UsageError
-from dra_grpo.lab.data import check_columns, fitting, training_rows
+from dra_grpo.lab.data import check_columns, check_count, fitting, training_rows
 from dra_grpo.lab.reward_functions import function_name, rewards_by_name
 from dra_grpo.lab.run import dra_config, reward_functions
 from dra_grpo.rewards import REWARDS
@@ -141,3 +141,12 @@ def test_countdown_is_read_as_before():
     rows = training_rows(settings())
     assert len(rows) == 11_114
     assert set(rows[0]) == {"prompt", "numbers", "target"}
+
+
+def test_fewer_problems_than_a_generation_takes():
+    chosen = settings(
+        "--num_generations", "4", "--per_device_train_batch_size", "16", "--gradient_accumulation_steps", "2"
+    )
+    check_count(8, chosen)
+    with pytest.raises(UsageError, match="7 problems to train on, but one generation takes 8 prompts; bring more"):
+        check_count(7, chosen)

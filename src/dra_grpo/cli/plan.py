@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from dra_grpo.cli.table import table
 from dra_grpo.engines.preflight import check_config, correctness_column
-from dra_grpo.lab.data import check_columns, training_rows
+from dra_grpo.lab.data import check_columns, check_count, training_rows
 from dra_grpo.lab.memory import GIB, estimate, gib
 from dra_grpo.lab.model_shape import model_shape
 from dra_grpo.lab.run import dra_config, model_path, reward_functions
@@ -39,7 +40,8 @@ def batch_rows(settings: Settings) -> list[list[Any]]:
         steps, generations = args.max_steps, args.max_steps * args.gradient_accumulation_steps / fed
     elif problems:
         generations = problems // prompts * args.num_train_epochs
-        steps = int(generations * fed // args.gradient_accumulation_steps)
+        in_epoch = math.ceil(problems // prompts * fed / args.gradient_accumulation_steps)
+        steps = math.ceil(in_epoch * args.num_train_epochs)
     else:
         steps = generations = None
     server = settings.run.server_gpus
@@ -72,6 +74,7 @@ def problem_count(settings: Settings) -> int | None:
     if data.dataset_name is None or is_local(data.dataset_name):
         rows = training_rows(settings)
         check_columns(reward_functions(settings), rows)
+        check_count(len(rows), settings)
         return len(rows)
     return data.subset or KNOWN_SIZES.get((data.dataset_name, data.dataset_train_split))
 

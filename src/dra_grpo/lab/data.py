@@ -27,7 +27,23 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
     kept = fitting(rows, tokenizer, longest, settings.training.chat_template_kwargs)  # type: ignore[arg-type]
     if len(kept) < len(rows) and int(os.environ.get("RANK", 0)) == 0:
         print(f"note: {len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
+    check_count(len(kept), settings)
     return kept
+
+
+def check_count(problems: int, settings: Settings) -> None:
+    """Refuse fewer problems than one generation takes prompts: TRL drops a last part that is not full, so all of them.
+
+    Raises:
+        UsageError: both numbers, and what to lower.
+    """
+    args: Any = settings.training
+    prompts = args.generation_batch_size // args.num_generations
+    if problems < prompts:
+        raise UsageError(
+            f"{problems} problem{'s' * (problems != 1)} to train on, but one generation takes {prompts} prompts; "
+            "bring more, or lower per_device_train_batch_size or gradient_accumulation_steps"
+        )
 
 
 def training_rows(settings: Settings) -> list[dict[str, Any]]:

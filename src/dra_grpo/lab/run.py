@@ -33,6 +33,7 @@ def train(settings: Settings) -> dict[str, Any]:
     import torch
 
     from dra_grpo.lab.cost import CostMeter, gpus_paid_for
+    from dra_grpo.lab.epoch_order import skip_epochs
 
     directory = RunDirectory(str(settings.training.output_dir))
     checkpoint = _prepare(directory, settings)
@@ -54,6 +55,8 @@ def train(settings: Settings) -> dict[str, Any]:
     ):
         print("note: --resume is not exact here: generation and optimisation steps do not align, and TRL does not")
         print("checkpoint its generation buffer")
+    if checkpoint:
+        skip_epochs(trainer, checkpoint_step(checkpoint))
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model()
     trained = _evaluate(trainer, settings)
