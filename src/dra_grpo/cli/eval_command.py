@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.cli.parser import CommandParser
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, require
 
 DESCRIPTION = """Evaluate a model. Samples are saved as they come; the same command goes on where a run was stopped.
 MODEL is a folder, a Hub name, a server's name for it, or `countdown`, the base policy that comes with the package.
@@ -21,10 +21,16 @@ def run(arguments: list[str]) -> int:
 
         return run_compare(arguments[1:])
     chosen = _parser().parse_args(arguments)
+    settings = _settings(chosen)
+    if not chosen.no_plot:
+        require("matplotlib", "report", "the plot of pass@k (or leave it out with --no-plot)")
     from dra_grpo.evaluation.evaluate import evaluate
 
-    settings = _settings(chosen)
-    results = evaluate(settings)
+    try:
+        results = evaluate(settings)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted; the same command goes on from the samples in {settings.out}")
+        return 130
     _show(results, settings.out, None if chosen.no_plot else settings.out / "pass_at_k.svg")
     return 0
 
@@ -68,7 +74,7 @@ def _settings(chosen: Namespace) -> Any:
 
     tasks = tuple(BENCHMARKS[name].name for name in filter(None, chosen.tasks.split(",")))
     model = chosen.model
-    if model == "countdown" and not Path(model).is_dir():
+    if model == "countdown" and chosen.engine != "server" and not Path(model).is_dir():
         model = str(TASKS["countdown"].policy)
     columns: dict[str, dict[str, str]] = {}
     for key, name in _pairs(chosen.column, "--column", "TASK.ROLE=NAME"):

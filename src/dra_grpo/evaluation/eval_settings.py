@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.model_digest import model_digest
 from dra_grpo.evaluation.sampler import Decoding
 from dra_grpo.evaluation.templates import TEMPLATES
 from dra_grpo.tasks.benchmarks import BENCHMARKS, Benchmark
@@ -115,7 +116,7 @@ class EvalSettings:
         """
         return {
             "model": self.model,
-            "weights": weights_digest(self.model),
+            "weights": None if self.engine == "server" else model_digest(self.model),
             "revision": self.revision,
             "engine": self.engine,
             "dtype": self.dtype,
@@ -131,25 +132,3 @@ class EvalSettings:
                 for task in self.tasks
             },
         }
-
-
-def weights_digest(model: str) -> str | None:
-    """A digest of a model folder's weights: size, first and last 64 KiB of each file; None for other names.
-
-    A checkpoint that is trained on in its folder keeps its name and changes its samples; this tells.
-    """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        return None
-    from hashlib import blake2b
-
-    digest = blake2b(digest_size=8)
-    edge = 1 << 16
-    for file in sorted([*folder.glob("*.safetensors"), *folder.glob("*.bin"), *folder.glob("*.json")]):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}\n".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(edge))
-            stream.seek(max(0, size - edge))
-            digest.update(stream.read(edge))
-    return digest.hexdigest()

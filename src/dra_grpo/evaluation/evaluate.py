@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Sequence
-from math import hypot
 from typing import Any
 
-import torch
-
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.cost import cost
 from dra_grpo.evaluation.eval_directory import EvalDirectory, read_json, write_json
 from dra_grpo.evaluation.eval_settings import EvalSettings
 from dra_grpo.evaluation.exact_countdown import exact_countdown, exact_report
 from dra_grpo.evaluation.figures import figures
+from dra_grpo.evaluation.macro_average import macro_average
 from dra_grpo.evaluation.progress import Progress
 from dra_grpo.evaluation.sample_file import SampleFile
-from dra_grpo.evaluation.sampler import Sampler, plan
+from dra_grpo.evaluation.sampler import plan
+from dra_grpo.evaluation.sampler_choice import LazySampler
 from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, percentile_interval, spread, two_level_means
+from dra_grpo.rewards.gold import read_gold
 from dra_grpo.tasks.benchmark_questions import Questions, load_questions
+from dra_grpo.tasks.question import Question
 
 
 def evaluate(settings: EvalSettings) -> dict[str, Any]:
@@ -37,10 +36,12 @@ def evaluate(settings: EvalSettings) -> dict[str, Any]:
         )
         for task in settings.tasks
     }
+    for task, questions in loaded.items():
+        _check_golds(task, questions.questions)
     directory = EvalDirectory(settings.out)
     with directory.locked():
         directory.claim(settings.identity({task: questions.digest for task, questions in loaded.items()}))
-        engine = _Engine(settings)
+        engine = LazySampler(settings)
         files = {task: _drawn(task, questions, settings, directory, engine) for task, questions in loaded.items()}
         exact = _exact(loaded, settings, directory, engine)
         tasks = {task: _task(task, loaded[task], files[task], exact, settings, directory) for task in settings.tasks}
@@ -50,7 +51,7 @@ def evaluate(settings: EvalSettings) -> dict[str, Any]:
             "seed": settings.seed,
             "notes": [note for questions in loaded.values() for note in questions.notes],
             "tasks": tasks,
-            "average": _average(tasks),
+            "average": macro_average(tasks),
             "cost": cost(
                 sum(file.seconds for file in files.values()),
                 sum(file.device_seconds for file in files.values()),
@@ -61,55 +62,20 @@ def evaluate(settings: EvalSettings) -> dict[str, Any]:
     return results
 
 
-class _Engine:
-    """The sampler, loaded when it is first needed: grading what is there already needs none."""
-
-    def __init__(self, settings: EvalSettings):
-        self.settings = settings
-        self.clock = time.monotonic()
-        self._sampler: Any = None
-
-    @property
-    def sampler(self) -> Any:
-        if self._sampler is None:
-            self._sampler = make_sampler(self.settings)
-        return self._sampler
-
-    def lap(self) -> float:
-        """Seconds since the last lap, loading among them."""
-        now = time.monotonic()
-        passed, self.clock = now - self.clock, now
-        return passed
-
-
-def make_sampler(settings: EvalSettings) -> Sampler:
-    """The engine that the settings name."""
-    if settings.engine == "server":
-        from dra_grpo.evaluation.server_sampler import ServerSampler
-
-        return ServerSampler(
-            settings.url or "",
-            settings.model,
-            concurrency=settings.batch_size,
-            key_variable=settings.key_variable,
-            devices=settings.devices or 0,
+def _check_golds(task: str, questions: Sequence[Question]) -> None:
+    """Refuse before hours of sampling what could not be graded after them."""
+    if task == "countdown":
+        return
+    require("math_verify", "grade", f"grading {task}")
+    if all(read_gold(question.answer) is None for question in questions):
+        raise UsageError(
+            f"{task}: not one of {len(questions)} gold answers can be compared with, the first is "
+            f"{questions[0].answer!r}; is it the right column?"
         )
-    if settings.engine == "vllm":
-        from dra_grpo.evaluation.vllm_sampler import VllmSampler
-
-        return VllmSampler(
-            settings.model, settings.devices or 1, settings.dtype, settings.revision, context=settings.context
-        )
-    from dra_grpo.evaluation.transformers_sampler import TransformersSampler
-
-    sampler = TransformersSampler(settings.model, settings.batch_size, settings.dtype, settings.revision)
-    if settings.devices is not None:
-        sampler.devices = settings.devices
-    return sampler
 
 
 def _drawn(
-    task: str, questions: Questions, settings: EvalSettings, directory: EvalDirectory, engine: _Engine
+    task: str, questions: Questions, settings: EvalSettings, directory: EvalDirectory, engine: LazySampler
 ) -> SampleFile:
     """The task's samples, complete."""
     file = directory.samples(task)
@@ -128,7 +94,7 @@ def _drawn(
 
 
 def _exact(
-    loaded: dict[str, Questions], settings: EvalSettings, directory: EvalDirectory, engine: _Engine
+    loaded: dict[str, Questions], settings: EvalSettings, directory: EvalDirectory, engine: LazySampler
 ) -> dict[str, Any] | None:
     """Countdown's exact figures, from the folder where they are there for these problems and this many samples."""
     if "countdown" not in loaded or settings.engine != "transformers":
@@ -154,10 +120,6 @@ def _task(
     scored = score(task, questions.questions, file.samples, settings.count(task))
     directory.write_groups(task, scored)
     able = [one for one in scored if one.correct is not None]
-    if not able:
-        raise UsageError(
-            f"{task}: not one of {len(scored)} gold answers can be compared with; is it the right column?"
-        )
     decoding = settings.decoding(task)
     result = {
         "problems": len(able),
@@ -190,32 +152,3 @@ def _row(one: Scored) -> dict[str, Any]:
         "truncated": sum(sample.truncated for sample in one.samples),
         "tokens": sum(sample.tokens for sample in one.samples),
     }
-
-
-def _average(tasks: dict[str, Any]) -> dict[str, Any] | None:
-    """The mean over tasks of their avg@n, each task counting the same whatever its size; None for one task."""
-    if len(tasks) < 2:
-        return None
-    arms = [_arm(task["per_problem"]) for task in tasks.values()]
-    resampled = torch.stack([two_level_means([one], seed=number) for number, one in enumerate(arms)]).mean(0)
-    means = [(one.correct / one.samples).mean().item() for one in arms]
-    parts = [spread([one]) for one in arms]
-    value = sum(means) / len(means)
-    interval = percentile_interval(value, resampled)
-    # A task whose problems all came out alike has no spread to resample, only the bound of its own interval.
-    constant = [accuracy_interval([one]) for one, part in zip(arms, parts, strict=True) if part.total == 0]
-    low = value - hypot(value - interval.low, *((one.value - one.low) / len(arms) for one in constant))
-    high = value + hypot(interval.high - value, *((one.high - one.value) / len(arms) for one in constant))
-    known = [part.stderr_samples for part in parts if part.stderr_samples is not None]
-    return {
-        "tasks": list(tasks),
-        "value": value,
-        "low": low,
-        "high": high,
-        "stderr": sum(part.stderr**2 for part in parts) ** 0.5 / len(parts),
-        "stderr_samples": sum(error**2 for error in known) ** 0.5 / len(parts) if len(known) == len(parts) else None,
-    }
-
-
-def _arm(rows: Sequence[dict[str, Any]]) -> Arm:
-    return Arm(torch.tensor([row["correct"] for row in rows]), torch.tensor([row["samples"] for row in rows]))

@@ -7,8 +7,9 @@ import os
 import random
 import time
 from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from http.client import HTTPException
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, build_opener
@@ -69,25 +70,40 @@ class ServerSampler:
 
     def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
         """Draw what of `plan` is not `done`, several at a time, yielding each as it comes."""
-        waiting = (request for request in plan if request.key not in done)
-        pool = ThreadPoolExecutor(self.concurrency)
-        running: set[Future[Sample]] = set()
-        try:
-            while True:
-                while len(running) < self.concurrency and (request := next(waiting, None)) is not None:
-                    running.add(pool.submit(self._draw, request, decoding))
-                if not running:
+        waiting: SimpleQueue[Request] = SimpleQueue()
+        for request in plan:
+            if request.key not in done:
+                waiting.put(request)
+        count = waiting.qsize()
+        came: SimpleQueue[Sample | BaseException] = SimpleQueue()
+        enough = Event()
+
+        def work() -> None:
+            while not enough.is_set():
+                try:
+                    came.put(self._draw(waiting.get_nowait(), decoding))
+                except Empty:
                     return
-                finished, running = wait(running, return_when=FIRST_COMPLETED)
-                # Those that came are handed out before one that failed is reported.
-                failed = [future for future in finished if future.exception() is not None]
-                came = [future.result() for future in finished if future not in failed]
-                if came:
-                    yield came
-                for future in failed:
-                    future.result()
+                except BaseException as error:
+                    came.put(error)
+
+        try:
+            # Daemons: whoever stops the evaluation does not wait for answers that are still being written.
+            for _ in range(min(self.concurrency, count)):
+                Thread(target=work, daemon=True).start()
+            while count:
+                outcomes = [came.get()]
+                while not came.empty():
+                    outcomes.append(came.get())
+                count -= len(outcomes)
+                samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
+                if samples:
+                    yield samples
+                for outcome in outcomes:
+                    if isinstance(outcome, BaseException):
+                        raise outcome
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            enough.set()
 
     def _draw(self, request: Request, decoding: Decoding) -> Sample:
         chat = not isinstance(request.prompt, str)
@@ -136,9 +152,12 @@ class ServerSampler:
             except ValueError as error:
                 raise UsageError(f"{place} does not answer in JSON; check the url") from error
             if attempt <= self.retries:
-                time.sleep(min(pause, LONGEST_WAIT) * random.uniform(0.5, 1))
+                time.sleep(min(pause, LONGEST_WAIT) * _jitter.uniform(0.5, 1))
                 pause *= 2
         raise UsageError(f"no answer from {place} after {self.retries + 1} attempts: {problem}; is the server up?")
+
+
+_jitter = random.SystemRandom()  # whoever seeded the global generator counts on it
 
 
 class _NoRedirect(HTTPRedirectHandler):

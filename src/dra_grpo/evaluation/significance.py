@@ -31,11 +31,13 @@ def sign_flip_p(differences: Tensor, flips: int = 20_000, seed: int = 0) -> floa
     in NLP", section 3.2.
     """
     moved = differences[differences != 0].double()
+    if not len(moved):
+        return 1.0
     observed = moved.sum().abs()
     slack = 1e-9 * moved.abs().sum()
     if len(moved) <= EXACT_UP_TO:
         patterns = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0], dtype=torch.float64)] * len(moved))
-        sums = patterns.reshape(-1, len(moved)) @ moved if len(moved) else torch.zeros(1)
+        sums = patterns.reshape(-1, len(moved)) @ moved
         return (sums.abs() >= observed - slack).double().mean().item()
     generator = torch.Generator().manual_seed(seed)
     rows = max(1, CHUNK // len(moved))

@@ -1,0 +1,105 @@
+"""`dra-grpo eval` and `dra-grpo eval compare` as a person types them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dra_grpo.cli.main import main
+
+pytest.importorskip("transformers")
+
+SMALL = ["--tasks", "countdown", "--limit", "20", "--batch-size", "64"]
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eval")
+    assert main(["eval", "countdown", *SMALL, "--samples", "4", "--out", str(folder / "a")]) == 0
+    assert (
+        main(["eval", "countdown", *SMALL, "--samples", "2", "--seed", "1", "--out", str(folder / "b"), "--no-plot"])
+        == 0
+    )
+    return folder
+
+
+def test_figures_never_come_without_count_and_interval(two_runs, capsys):
+    assert (
+        main(
+            ["eval", "countdown", *SMALL, "--samples", "4", "--out", str(two_runs / "a"), "--price-per-gpu-hour", "2"]
+        )
+        == 0
+    )
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if line.startswith("| countdown")]
+    assert [row.split("|")[4].strip() for row in rows][:3] == ["avg@4", "pass@2", "pass@4"]
+    assert all("[" in row and "|       20 |" in row for row in rows)
+    assert "exact pass@1" in printed
+    assert "note: countdown: the first 20 of 500 problems only" in printed
+    assert "standard errors from the exact pass@1" in printed
+    assert "0.00 at 2 a GPU-hour" in printed
+
+
+def test_the_plot(two_runs):
+    pytest.importorskip("matplotlib")
+    assert (two_runs / "a" / "pass_at_k.svg").read_text().startswith("<?xml")
+    assert not (two_runs / "b" / "pass_at_k.svg").exists()
+
+
+def test_compare(two_runs, capsys):
+    paths = [str(two_runs / "a"), str(two_runs / "b")]
+    assert main(["eval", "compare", *paths, "--detect", "2", "--json", str(two_runs / "c.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "bootstrap over problems, then samples" in printed
+    assert "a difference of 2 points with 80% power" in printed
+    found = json.loads((two_runs / "c.json").read_text())
+    assert found["tasks"]["countdown"]["samples"] == [4, 2]
+    assert main(["eval", "compare", *paths, "--metric", "exact_pass@1"]) == 0
+    assert "+0.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ([], "the following arguments are required: model, --tasks"),
+        (["m"], "the following arguments are required: --tasks"),
+        (["m", "--tasks", "aime2024"], "unknown benchmark 'aime2024'; did you mean 'aime24'?"),
+        (["m", "--tasks", ","], "tasks are none; expected one or more"),
+        (["m", "--tasks", "aime24,aime24"], "tasks are aime24, aime24; expected one or more, each once"),
+        (["m", "--tasks", "aime24", "--samples", "x"], "--samples got 'x'; expected a number such as 16"),
+        (["m", "--tasks", "aime24", "--samples", "4,8"], "--samples got '4,8'; expected one number, and"),
+        (["m", "--tasks", "aime24", "--samples", "0"], "aime24: 0 samples a problem, expected 1 to 4096"),
+        (["m", "--tasks", "aime24", "--samples", "4,amc23=2"], "'amc23' is given data, columns or samples"),
+        (["m", "--tasks", "aime24", "--data", "aime24"], "--data got 'aime24'; expected TASK=PATH"),
+        (["m", "--tasks", "aime24", "--data", "aime24=a", "aime24=b"], "--data got aime24 twice"),
+        (["m", "--tasks", "aime24", "--data", "aime24=/no.jsonl"], "aime24: there is no file or folder /no.jsonl"),
+        (["m", "--tasks", "aime24", "--column", "aime24=q"], "--column got aime24=q; expected TASK.ROLE=NAME"),
+        (["m", "--tasks", "countdown", "--column", "countdown.gold=q"], "no column 'gold' to map in countdown"),
+        (["m", "--tasks", "aime24", "--template", "r2"], "unknown template 'r2'; known: r1, qwen-math, paper, plain"),
+        (["m", "--tasks", "aime24", "--temperature", "-1"], "temperature -1.0, top_p 0.95"),
+        (["m", "--tasks", "aime24", "--engine", "hf"], "engine is 'hf', expected one of transformers, vllm, server"),
+        (["m", "--tasks", "aime24", "--engine", "server"], "--engine server and --url go together"),
+        (["m", "--tasks", "countdown", "--engine", "server", "--url", "host:1"], "url is 'host:1'; expected an http"),
+        (["./nowhere", "--tasks", "countdown"], "model './nowhere' is no folder; expected a model folder or"),
+        (["compare", "a"], "the following arguments are required: second"),
+        (["compare", "/no/a", "/no/b"], "/no/a/results.json holds no results; expected what `dra-grpo eval` wrote"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(arguments, said, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["eval", *arguments]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1
+    assert error[0].startswith("dra-grpo: error: ")
+    assert said in error[0]
+
+
+def test_mistakes_of_a_comparison(two_runs, capsys):
+    paths = [str(two_runs / "a"), str(two_runs / "b")]
+    assert main(["eval", "compare", *paths, "--metric", "pass@4"]) == 2
+    assert "countdown: pass@4 needs 1 to 2 samples a problem" in capsys.readouterr().err
+    assert main(["eval", "compare", *paths, "--detect", "0"]) == 2
+    assert "the difference to detect is 0 points" in capsys.readouterr().err
+    assert main(["eval", "countdown", *SMALL, "--samples", "4", "--out", paths[0], "--seed", "3"]) == 2
+    assert "holds samples of other settings (seed 0, now 3)" in capsys.readouterr().err

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from dra_grpo.cli.main import main
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.eval_settings import EvalSettings
+from dra_grpo.evaluation.evaluate import evaluate
+from dra_grpo.evaluation.results_table import published_table, remarks, results_table
+from dra_grpo.tasks.benchmarks import PAPER_FIVE
+from dra_grpo.tasks.countdown import BASE_POLICY
+
+pytest.importorskip("math_verify")
+
+
+def served(server, sums, out, **changes) -> EvalSettings:
+    settings = {
+        "model": "m", "tasks": ("amc23",), "out": out, "engine": "server", "url": server.url, "samples": 4,
+        "data": {"amc23": sums},
+    }  # fmt: skip
+    return EvalSettings(**{**settings, **changes})
+
+
+def without_times(value):
+    if isinstance(value, dict):
+        return {key: without_times(one) for key, one in value.items() if key not in ("cost", "seconds")}
+    return [without_times(one) for one in value] if isinstance(value, list) else value
+
+
+def test_what_a_run_writes(server, sums, tmp_path):
+    results = evaluate(served(server, sums, tmp_path, price=2.0, devices=4))
+    task = results["tasks"]["amc23"]
+    right = [body["seed"] % 4 != 0 for body in server.log]
+    assert task["figures"]["avg@4"]["value"] == pytest.approx(sum(right) / 48)
+    assert (task["problems"], task["samples"], len(server.log)) == (12, 4, 48)
+    assert results["notes"] == [
+        "amc23 has 12 problems, expected 40 (the Hub); "
+        "some repositories call a set of 83 problems (AMC 2022 and 2023) by this name"
+    ]
+    assert json.loads((tmp_path / "results.json").read_text()) == results
+    cost = results["cost"]
+    assert cost["gpu_hours"] == pytest.approx(4 * cost["seconds"] / 3600, abs=2e-6)
+    assert cost["money"] == pytest.approx(2 * cost["gpu_hours"], abs=1e-3)
+    groups = [json.loads(line) for line in (tmp_path / "groups" / "amc23.jsonl").read_text().splitlines()]
+    assert len(groups) == 12
+    assert all(len(group["completions"]) == len(group["correct"]) == 4 for group in groups)
+    assert sum(sum(group["correct"]) for group in groups) == sum(right)
+    table = results_table(results)
+    assert all(name in table for name in ("avg@4", "pass@4", "maj@4", "coverage", "truncated", "distinct_answers"))
+    assert "GPU-hours" in remarks(results)[-1]
+
+
+def test_nothing_is_asked_for_twice(server, sums, tmp_path):
+    first = evaluate(served(server, sums, tmp_path, samples=2))
+    assert len(server.log) == 24
+    again = evaluate(served(server, sums, tmp_path, samples=2))
+    assert len(server.log) == 24
+    assert again == first
+    evaluate(served(server, sums, tmp_path, samples=5))
+    seeds = [body["seed"] for body in server.log]
+    assert len(seeds) == len(set(seeds)) == 60
+    assert without_times(evaluate(served(server, sums, tmp_path, samples=2))) == without_times(first)
+    assert len(server.log) == 60
+
+
+def test_killed_at_any_moment_it_goes_on(server, sums, tmp_path):
+    """kill -9 twice and half a line: the results of a run in one piece, and no saved sample is asked for again."""
+    whole = evaluate(served(server, sums, tmp_path / "whole", samples=8))
+    server.fail()
+    server.pause(0.05)
+    file = tmp_path / "killed" / "samples" / "amc23.jsonl"
+    command = [
+        sys.executable, "-m", "dra_grpo", "eval", "m", "--engine", "server", "--url", server.url, "--tasks", "amc23",
+        "--samples", "8", "--data", f"amc23={sums}", "--batch-size", "3", "--no-plot",
+        "--out", str(tmp_path / "killed"),
+    ]  # fmt: skip
+    for wanted in (10, 40):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        while not (file.exists() and file.read_bytes().count(b"\n") >= wanted) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    time.sleep(0.2)  # what the server still answers to the dead
+    saved = [json.loads(line) for line in file.read_bytes().splitlines() if line.endswith(b"}")]
+    assert 40 <= len(saved) < 96
+    with file.open("ab") as lines:
+        lines.write(b'{"id": "3", "sam')
+    before = len(server.log)
+    server.pause(0)
+    resumed = evaluate(served(server, sums, tmp_path / "killed", samples=8))
+    assert len(server.log) - before == 96 - len(saved)
+    assert without_times(resumed) == without_times(whole)
+    assert resumed["cost"]["seconds"] > sum(line["seconds"] for line in saved) > 0
+
+
+@pytest.mark.slow
+def test_killed_transformers_run_gives_the_same_numbers(tmp_path):
+    options = ["--tasks", "countdown", "--limit", "300", "--samples", "8", "--batch-size", "64", "--no-plot"]
+    assert main(["eval", "countdown", *options, "--out", str(tmp_path / "whole")]) == 0
+    command = [sys.executable, "-m", "dra_grpo", "eval", "countdown", *options, "--out", str(tmp_path / "killed")]
+    file = tmp_path / "killed" / "samples" / "countdown.jsonl"
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (file.exists() and file.read_bytes().count(b"\n") >= 500) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert 500 <= file.read_bytes().count(b"\n") < 2400
+    assert main(["eval", "countdown", *options, "--out", str(tmp_path / "killed")]) == 0
+    results = [json.loads((tmp_path / one / "results.json").read_text()) for one in ("whole", "killed")]
+    assert without_times(results[0]) == without_times(results[1])
+
+
+def test_other_settings_are_not_mixed(server, sums, tmp_path):
+    evaluate(served(server, sums, tmp_path))
+    asked = len(server.log)
+    for change, value, said in [
+        ("temperature", 0.9, r"amc23 temperature 0\.6, now 0\.9"),
+        ("seed", 1, "seed 0, now 1"),
+        ("template", "plain", "amc23 template 'r1', now 'plain'"),
+        ("model", "other", "model 'm', now 'other'"),
+    ]:
+        with pytest.raises(UsageError, match=f"holds samples of other settings .*{said}.*; take another --out"):
+            evaluate(served(server, sums, tmp_path, **{change: value}))
+    sums.write_text(sums.read_text().replace("What is 0", "What is 9"))
+    with pytest.raises(UsageError, match="amc23 questions"):
+        evaluate(served(server, sums, tmp_path))
+    assert len(server.log) == asked
+
+
+def test_tasks_can_be_added_and_are_averaged(server, sums, tmp_path):
+    one = evaluate(served(server, sums, tmp_path))
+    assert one["average"] is None
+    more = evaluate(
+        served(server, sums, tmp_path, tasks=("amc23", "aime24"), data={"amc23": sums, "aime24": sums}, samples=4)
+    )
+    assert len(server.log) == 96
+    values = [task["figures"]["avg@4"]["value"] for task in more["tasks"].values()]
+    assert more["average"]["value"] == pytest.approx(sum(values) / 2)
+    assert more["average"]["low"] < more["average"]["value"] < more["average"]["high"]
+    assert without_times(more["tasks"]["amc23"]) == without_times(one["tasks"]["amc23"])
+
+
+def test_a_model_that_was_trained_on_is_another_one(tiny_model, sums, tmp_path):
+    settings = {
+        "model": str(tiny_model), "tasks": ("amc23",), "out": tmp_path / "out", "samples": 1, "max_new_tokens": 4,
+        "data": {"amc23": sums},
+    }  # fmt: skip
+    evaluate(EvalSettings(**settings))
+    weights = tiny_model / "model.safetensors"
+    before = weights.read_bytes()
+    try:
+        weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+        with pytest.raises(UsageError, match=r"weights '[0-9a-f]{16}', now '[0-9a-f]{16}'"):
+            evaluate(EvalSettings(**settings))
+    finally:
+        weights.write_bytes(before)
+
+
+def test_one_process_at_a_time(server, sums, tmp_path):
+    with (tmp_path / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match="another evaluation is writing here"):
+            evaluate(served(server, sums, tmp_path))
+    evaluate(served(server, sums, tmp_path, samples=1))
+
+
+def test_a_failing_server_keeps_what_came(server, sums, tmp_path):
+    server.fail(*[None] * 10, 400)
+    with pytest.raises(UsageError, match="refuses the request"):
+        evaluate(served(server, sums, tmp_path, batch_size=1))
+    assert (tmp_path / "samples" / "amc23.jsonl").read_bytes().count(b"\n") == 10
+    evaluate(served(server, sums, tmp_path, batch_size=1))
+    assert (tmp_path / "samples" / "amc23.jsonl").read_bytes().count(b"\n") == 48
+
+
+def test_golds_that_nothing_compares_with_are_left_out_and_named(server, sums, tmp_path):
+    rows = [json.loads(line) for line in sums.read_text().splitlines()]
+    rows[2]["answer"] = None
+    sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    results = evaluate(served(server, sums, tmp_path))
+    assert results["tasks"]["amc23"]["problems"] == 11
+    assert results["tasks"]["amc23"]["unscorable"] == ["2"]
+    assert any("1 problems left out, nothing compares with their gold: 2" in line for line in remarks(results))
+    asked = len(server.log)
+    sums.write_text("".join(json.dumps({**row, "answer": None}) + "\n" for row in rows))
+    with pytest.raises(UsageError, match="amc23: not one of 12 gold answers can be compared with, the first is None"):
+        evaluate(served(server, sums, tmp_path / "other"))
+    assert len(server.log) == asked
+
+
+def test_five_benchmarks_stand_beside_the_published_ones(server, sums, tmp_path):
+    settings = served(server, sums, tmp_path, tasks=PAPER_FIVE, data=dict.fromkeys(PAPER_FIVE, sums), samples=2)
+    results = evaluate(settings)
+    table = published_table(results)
+    assert "58.2" in table
+    assert "±" in table
+    own = next(line for line in table.splitlines() if "this run" in line)
+    assert f"{100 * results['average']['value']:.1f}" in own
+    assert "2 2 2 2 2" in own
+    assert "on other numbers of problems" in own
+    del results["tasks"]["minerva"]
+    assert published_table(results) is None
+
+
+def test_a_small_model_through_five_benchmarks(tiny_model, sums, tmp_path):
+    settings = EvalSettings(
+        model=str(tiny_model), tasks=PAPER_FIVE, out=tmp_path,
+    
+        samples={"aime24": 2, **dict.fromkeys(PAPER_FIVE[1:], 1)},
+        data=dict.fromkeys(PAPER_FIVE, sums), limit=4, max_new_tokens=6, batch_size=8,
+    )  # fmt: skip
+    results = evaluate(settings)
+    assert [task["samples"] for task in results["tasks"].values()] == [2, 1, 1, 1, 1]
+    for task in results["tasks"].values():
+        assert task["problems"] == 4
+        assert task["figures"][f"avg@{task['samples']}"]["high"] > 0.5  # 0 of 4 says no more than that
+    assert results["average"]["low"] == 0 < results["average"]["high"]
+
+
+def test_countdown_is_exact_with_its_own_policy(tmp_path, tiny_model):
+    settings = EvalSettings(model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "own", samples=8, limit=60)
+    results = evaluate(settings)
+    exact = results["tasks"]["countdown"]["exact"]
+    assert abs(exact["sampled_z"]) < 4
+    sampled, true = results["tasks"]["countdown"]["figures"], exact["figures"]
+    assert abs(sampled["distinct"]["value"] - true["distinct"]["value"]) < 0.4
+    assert abs(sampled["pass@8"]["value"] - true["pass@8"]["value"]) < 0.12
+    os.utime(tmp_path / "own" / "exact" / "countdown.json", (1, 1))
+    assert without_times(evaluate(settings)) == without_times(results)
+    assert (tmp_path / "own" / "exact" / "countdown.json").stat().st_mtime == 1
+    cold = EvalSettings(
+        model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "cold", samples=2, limit=5, temperature=0.5
+    )
+    assert "sampled_z" not in evaluate(cold)["tasks"]["countdown"]["exact"]
+    other = EvalSettings(
+        model=str(tiny_model), tasks=("countdown",), out=tmp_path / "tiny", samples=1, limit=2, max_new_tokens=4
+    )
+    assert "exact" in evaluate(other)["tasks"]["countdown"]

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.sample_file import SampleFile
+from dra_grpo.evaluation.sampler import Key, Sample
+
+SAMPLES = [
+    Sample(Key("a", 0), "plain", 3, False),
+    Sample(Key("a", 1), "line\nbreaks\u2028and é 中 \x00 \x85", 9, True),
+    Sample(Key("b", 0), "", 1, False),
+]
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "samples" / "task.jsonl"
+
+
+def test_what_was_written_is_read_back(file):
+    written = SampleFile(file)
+    written.append(SAMPLES[:2], seconds=3.0, devices=4)
+    written.append(SAMPLES[2:], seconds=1.0, devices=0)
+    read = SampleFile(file)
+    assert read.samples == written.samples == {sample.key: sample for sample in SAMPLES}
+    assert (read.seconds, read.device_seconds) == (4.0, 12.0)
+    assert len(file.read_bytes().splitlines()) == 3
+
+
+def test_a_kill_at_any_byte_loses_nothing_but_the_line_it_hit(file):
+    SampleFile(file).append(SAMPLES, 1.0, 0)
+    whole = file.read_bytes()
+    ends = [i + 1 for i, byte in enumerate(whole) if byte == ord("\n")]
+    for length in range(len(whole) + 1):
+        file.write_bytes(whole[:length])
+        read = SampleFile(file)
+        kept = sum(end <= length for end in ends)
+        assert list(read.samples.values()) == SAMPLES[:kept]
+        assert file.read_bytes() == whole[: ([0, *ends])[kept]]
+        read.append(SAMPLES[kept:], 1.0, 0) if kept < 3 else None
+        assert list(SampleFile(file).samples.values()) == SAMPLES
+
+
+def test_lone_surrogates_do_not_stop_a_run(file):
+    SampleFile(file).append([Sample(Key("a", 0), "half \ud83d of a pair", 1, False)], 1.0, 0)
+    assert SampleFile(file).samples[Key("a", 0)].text.startswith("half ")
+
+
+@pytest.mark.parametrize(
+    "line", ["junk", "[]", '{"id": "a"}', json.dumps({"id": "a", "sample": 0, "completion": "x"})]
+)
+def test_a_broken_line_in_the_middle_is_named(file, line):
+    SampleFile(file).append(SAMPLES[:1], 1.0, 0)
+    file.write_text(f"{line}\n{file.read_text()}")
+    with pytest.raises(UsageError, match=r"task.jsonl, line 1 is no sample .*; remove that line"):
+        SampleFile(file)
+
+
+def test_a_sample_twice(file):
+    SampleFile(file).append(SAMPLES[:1], 1.0, 0)
+    file.write_bytes(file.read_bytes() * 2)
+    with pytest.raises(UsageError, match="holds sample 0 of problem 'a' twice"):
+        SampleFile(file)

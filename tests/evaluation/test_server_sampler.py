@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation import server_sampler
+from dra_grpo.evaluation.sampler import Decoding, Key, plan
+from dra_grpo.evaluation.server_sampler import ServerSampler
+from dra_grpo.evaluation.templates import TEMPLATES
+from dra_grpo.tasks.question import Question
+
+QUESTIONS = [Question(str(i), f"What is {i} plus {2 * i}?") for i in range(10)]
+DECODING = Decoding(0.6, 0.95, 100, ("stop here",))
+
+
+def requests(template="r1", samples=2):
+    return plan(QUESTIONS, [TEMPLATES[template].prompt(q.problem) for q in QUESTIONS], samples, 0, "sums")
+
+
+def drawn(sampler, *arguments):
+    return {sample.key: sample for batch in sampler.sample(*arguments) for sample in batch}
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    monkeypatch.setattr(server_sampler, "LONGEST_WAIT", 0.02)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4, 64])
+@pytest.mark.parametrize("template, path", [("r1", "/v1/chat/completions"), ("plain", "/v1/completions")])
+def test_every_request_is_answered_once(server, template, path, concurrency):
+    asked = requests(template)
+    found = drawn(ServerSampler(server.url + "/", "m", concurrency), asked, (), DECODING)
+    assert found.keys() == {request.key for request in asked}
+    for request in asked:
+        i, seed = int(request.key.id), request.seed
+        assert found[request.key].text.endswith(f"it is \\boxed{{{3 * i + (seed % 4 == 0)}}}")
+        assert found[request.key].tokens == 3 + seed % 7
+        assert not found[request.key].truncated
+    log = server.log
+    assert sorted(body["seed"] for body in log) == sorted(request.seed for request in asked)
+    body = log[0]
+    assert (body["path"], body["model"], body["n"], body["stop"]) == (path, "m", 1, ["stop here"])
+    assert (body["temperature"], body["top_p"], body["max_tokens"], body["key"]) == (0.6, 0.95, 100, None)
+
+
+def test_what_is_done_is_not_asked_for(server):
+    asked = requests()
+    done = {request.key for request in asked[:13]}
+    found = drawn(ServerSampler(server.url, "m"), asked, done, DECODING)
+    assert found.keys() == {request.key for request in asked[13:]}
+    assert len(server.log) == 7
+    assert drawn(ServerSampler(server.url, "m"), asked, {request.key for request in asked}, DECODING) == {}
+
+
+def test_the_limit_on_tokens_is_seen(server):
+    found = drawn(ServerSampler(server.url, "m"), requests(), (), Decoding(0.6, 0.95, 5))
+    assert {sample.truncated for sample in found.values()} == {True, False}
+    assert all(sample.tokens == 5 for sample in found.values() if sample.truncated)
+
+
+@pytest.mark.parametrize("fault", [500, 503, 429, "drop", "half"])
+def test_passing_failures_are_tried_again(server, fault):
+    server.fail(fault, fault, fault)
+    found = drawn(ServerSampler(server.url, "m", concurrency=1), requests(samples=1), (), DECODING)
+    assert len(found) == 10
+    assert len(server.log) == 13
+
+
+def test_a_refusal_is_final_and_what_came_before_is_handed_out(server):
+    server.fail(None, None, None, 400)
+    sampler = ServerSampler(server.url, "m", concurrency=1)
+    batches = sampler.sample(requests(), (), DECODING)
+    came = []
+    with pytest.raises(UsageError, match=r"refuses the request: 400 .*told to fail with 400|told to fail.*400"):
+        came.extend(sample for batch in batches for sample in came.extend(batch) or ())
+    assert len(came) == 3
+    assert len(server.log) <= 5
+
+
+def test_a_server_that_stays_down():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(UsageError, match=r"no answer from .* after 3 attempts: .*refused.*; is the server up\?"):
+        drawn(ServerSampler(f"http://127.0.0.1:{port}/v1", "m", retries=2), requests(), (), DECODING)
+
+
+CHOICE = {"finish_reason": "stop"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"choices": []}, {"choices": [{**CHOICE, "message": {"content": "x"}}]}, {"choices": "no", "usage": {}}],
+    ids=["nothing", "no choice", "no usage", "no list"],
+)
+def test_answers_of_another_kind(server, answer):
+    server.fail(answer)
+    with pytest.raises(UsageError, match=r"does not answer as OpenAI's API does .*; check the url"):
+        drawn(ServerSampler(server.url, "m"), requests(), (), DECODING)
+
+
+@pytest.mark.parametrize(
+    "message, text",
+    [
+        ({"content": "4", "reasoning_content": "2+2"}, "<think>2+2</think>4"),
+        ({"content": None, "reasoning": "2+2"}, "<think>2+2"),
+        ({"content": None}, ""),
+        ({"content": "4", "reasoning_content": None}, "4"),
+    ],
+)
+def test_reasoning_that_the_server_took_out_is_put_back(server, message, text):
+    server.fail({"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 2}})
+    found = drawn(ServerSampler(server.url, "m"), requests()[:1], (), DECODING)
+    assert [sample.text for sample in found.values()] == [text]
+
+
+def test_the_key_goes_along_and_must_be_there(server, monkeypatch):
+    monkeypatch.setenv("SOME_KEY", "secret")
+    drawn(ServerSampler(server.url, "m", key_variable="SOME_KEY"), requests()[:1], (), DECODING)
+    assert server.log[0]["key"] == "Bearer secret"
+    monkeypatch.delenv("SOME_KEY")
+    with pytest.raises(UsageError, match="key variable 'SOME_KEY' is not set"):
+        ServerSampler(server.url, "m", key_variable="SOME_KEY")
+
+
+def test_samples_come_before_the_slowest_and_stopping_does_not_wait(server):
+    server.pause(0.4)
+    sampler = ServerSampler(server.url, "m", concurrency=2)
+    start = time.monotonic()
+    batches = sampler.sample(requests(), (), DECODING)
+    first = next(batches)
+    batches.close()
+    assert isinstance(first[0].key, Key)
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("options", [{"concurrency": 0}, {"timeout": 0}, {"retries": -1}])
+def test_options_out_of_range(options):
+    with pytest.raises(UsageError, match="expected at least 1, more than 0, at least 0"):
+        ServerSampler("http://x", "m", **options)
+
+
+def test_no_address():
+    with pytest.raises(UsageError, match="url is 'localhost:8000'; expected an http"):
+        ServerSampler("localhost:8000", "m")

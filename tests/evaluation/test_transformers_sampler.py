@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.sampler import Decoding, Key, Request, plan
+from dra_grpo.evaluation.templates import TEMPLATES
+from dra_grpo.evaluation.token_draws import draw, uniforms
+from dra_grpo.evaluation.transformers_sampler import TransformersSampler, prompt_ids
+from dra_grpo.tasks.countdown import BASE_POLICY, problems
+from dra_grpo.tasks.question import Question
+
+pytest.importorskip("transformers")
+
+QUESTIONS = [Question(str(i), f"What is {'1' * i} plus {i}?") for i in range(1, 8)]
+DECODING = Decoding(0.8, 0.9, 12)
+
+
+def requests(samples=2, template="r1"):
+    return plan(QUESTIONS, [TEMPLATES[template].prompt(q.problem) for q in QUESTIONS], samples, 0, "t")
+
+
+def drawn(sampler, *arguments):
+    return [sample for batch in sampler.sample(*arguments) for sample in batch]
+
+
+@pytest.fixture(scope="module")
+def sampler(tiny_model):
+    return TransformersSampler(str(tiny_model), batch_size=5)
+
+
+@torch.no_grad()
+def one_by_one(sampler, request, decoding):
+    """A sample by one forward pass a token over all tokens so far: no batch, no padding, no cache."""
+    ids = prompt_ids(sampler.tokenizer, request.prompt)
+    numbers = uniforms([request.seed], decoding.max_new_tokens)[0]
+    new = []
+    for number in numbers:
+        logits = sampler.model(input_ids=torch.tensor([ids + new])).logits[:, -1]
+        new.append(draw(logits, number.unsqueeze(0), decoding.temperature, decoding.top_p).item())
+        if new[-1] in sampler.ends:
+            break
+    return sampler.tokenizer.decode(new, skip_special_tokens=True), len(new), new[-1] not in sampler.ends
+
+
+@pytest.mark.parametrize("decoding", [DECODING, Decoding(0.0, 1.0, 6), Decoding(1.0, 1.0, 12)], ids=str)
+def test_agrees_with_one_forward_pass_a_token(sampler, decoding):
+    asked = requests(1)
+    for sample, request in zip(drawn(sampler, asked, (), decoding), asked, strict=True):
+        assert (sample.text, sample.tokens, sample.truncated) == one_by_one(sampler, request, decoding)
+
+
+def test_a_sample_does_not_depend_on_its_batch(sampler, tiny_model):
+    asked = requests()
+    whole = drawn(sampler, asked, (), DECODING)
+    assert drawn(TransformersSampler(str(tiny_model), batch_size=3), asked, (), DECODING) == whole
+    done = {sample.key for sample in whole[::3]}
+    assert drawn(sampler, asked, done, DECODING) == [sample for sample in whole if sample.key not in done]
+    assert (
+        drawn(sampler, requests(3), {sample.key for sample in whole}, DECODING)
+        == drawn(sampler, requests(3), (), DECODING)[14:]
+    )
+
+
+def test_samples_of_one_problem_differ_and_the_global_generator_is_left_alone(sampler):
+    state = torch.random.get_rng_state()
+    first, *others = drawn(sampler, plan(QUESTIONS[:1], ["abc"], 6, 0, "t"), (), DECODING)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert len({other.text for other in others} | {first.text}) > 3
+
+
+def test_end_tokens_of_settings_and_tokenizer_both_count(sampler):
+    assert sampler.ends == {0, 2}
+
+
+def test_stop_texts_end_a_sample_and_are_cut_off(sampler):
+    free = drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(0.0, 1.0, 12))[0]
+    stop = free.text[4:6]
+    cut = drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(0.0, 1.0, 12, (stop,)))[0]
+    assert cut.text == free.text[: free.text.index(stop)]
+    assert not cut.truncated
+    assert cut.tokens < free.tokens == 12
+    assert free.truncated
+
+
+def test_chat_template_once_and_no_special_token_twice(sampler):
+    ids = prompt_ids(sampler.tokenizer, TEMPLATES["r1"].prompt("Hi"))
+    assert sampler.tokenizer.decode(ids).startswith("<|im_start|>user\nHi\n")
+    assert sampler.tokenizer.decode(ids).endswith("<|im_start|>assistant\n")
+    assert ids.count(1) == 2
+
+
+def test_countdown_ends_where_it_should():
+    sampler = TransformersSampler(str(BASE_POLICY), batch_size=64)
+    chosen = problems("test", 30)
+    asked = plan([Question(p.prompt, p.prompt) for p in chosen], [p.prompt for p in chosen], 2, 0, "countdown")
+    samples = drawn(sampler, asked, (), Decoding(1.0, 1.0, 64))
+    assert all(sample.tokens == len(sample.text) + 1 for sample in samples if not sample.truncated)
+    assert sum(sample.truncated for sample in samples) <= 1
+    short = drawn(sampler, asked, (), Decoding(1.0, 1.0, 4))
+    assert all(sample.truncated and sample.tokens == 4 for sample in short)
+    assert [sample.text for sample in short] == [sample.text[:4] for sample in samples]
+
+
+def test_a_prompt_longer_than_the_context(sampler):
+    with pytest.raises(
+        UsageError, match=r"3 tokens and 2046 new ones exceed the model's context of 2048; .* 2045 or less"
+    ):
+        drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(1.0, 1.0, 2046))
+
+
+def test_no_chat_template():
+    sampler = TransformersSampler(str(BASE_POLICY))
+    with pytest.raises(UsageError, match=r"no chat template; .* --template qwen-math or plain"):
+        drawn(sampler, requests(1), (), DECODING)
+
+
+def test_a_prompt_without_a_token():
+    sampler = TransformersSampler(str(BASE_POLICY))
+    with pytest.raises(UsageError, match="makes no token of the prompt 'abc'"):
+        drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), DECODING)
+
+
+def test_models_that_cannot_be_loaded(tmp_path, tiny_model, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UsageError, match=r"'\./nowhere' is no folder"):
+        TransformersSampler("./nowhere")
+    with pytest.raises(UsageError, match="model 'no/such' cannot be loaded"):
+        TransformersSampler("no/such")
+    shutil.copytree(tiny_model, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
+    with pytest.raises(UsageError, match=r"cannot be loaded: .*safetensors"):
+        TransformersSampler(str(tmp_path / "bare"))
+
+
+def test_vllm_missing_says_what_else_there_is():
+    from dra_grpo.evaluation import vllm_sampler
+
+    if vllm_sampler.find_spec("vllm") is not None:
+        pytest.skip("vLLM is installed")
+    with pytest.raises(
+        UsageError, match="vLLM, which is not installed; pip install vllm, or take --engine transformers"
+    ):
+        vllm_sampler.VllmSampler("m")
