@@ -137,6 +137,13 @@ def test_other_settings_are_not_mixed(server, sums, tmp_path):
     assert len(server.log) == asked
 
 
+def test_settings_that_drew_nothing_bind_nobody(server, sums, tmp_path):
+    server.fail(400)
+    with pytest.raises(UsageError, match="refuses the request"):
+        evaluate(served(server, sums, tmp_path, batch_size=1))
+    evaluate(served(server, sums, tmp_path, model="other", template="plain", seed=3))
+
+
 def test_tasks_can_be_added_and_are_averaged(server, sums, tmp_path):
     one = evaluate(served(server, sums, tmp_path))
     assert one["average"] is None

@@ -1,4 +1,4 @@
-"""What an evaluation takes: GPU-hours, and money at a price."""
+"""What an evaluation or a training run takes: GPU-hours, and money at a price."""
 
 from __future__ import annotations
 

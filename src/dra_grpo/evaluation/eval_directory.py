@@ -60,21 +60,29 @@ class EvalDirectory:
             UsageError: they do not; the message names what differs.
         """
         before = read_json(self.settings)
-        merged = {**identity, "tasks": {**before.get("tasks", {}), **identity["tasks"]}}
-        if before:
-            changed = list(_changes(before, {**identity, "tasks": {}}, skip="tasks"))
-            for task, values in identity["tasks"].items():
-                changed += _changes(before["tasks"].get(task, values), values, prefix=f"{task} ")
+        sampled = {task: values for task, values in before.get("tasks", {}).items() if self._holds_samples(task)}
+        if sampled:
+            changed = list(_changes(before, identity, skip="tasks"))
+            for task in identity["tasks"].keys() & sampled.keys():
+                changed += _changes(sampled[task], identity["tasks"][task], prefix=f"{task} ")
             if changed:
                 raise UsageError(
                     f"{self.path} holds samples of other settings ({'; '.join(changed)}); take another --out, or the "
                     "same settings to go on"
                 )
-        write_json(self.settings, merged)
+        write_json(self.settings, {**identity, "tasks": {**sampled, **identity["tasks"]}})
+
+    def _holds_samples(self, task: str) -> bool:
+        file = self.samples_file(task)
+        return file.exists() and file.stat().st_size > 0
+
+    def samples_file(self, task: str) -> Path:
+        """Where a task's samples lie."""
+        return self.path / "samples" / f"{task}.jsonl"
 
     def samples(self, task: str) -> SampleFile:
         """The samples of a task, those of earlier runs among them."""
-        return SampleFile(self.path / "samples" / f"{task}.jsonl")
+        return SampleFile(self.samples_file(task))
 
     def exact(self, task: str) -> Path:
         """Where a task's exact figures lie."""

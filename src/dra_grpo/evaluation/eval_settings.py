@@ -15,6 +15,7 @@ from dra_grpo.tasks.benchmarks import BENCHMARKS, Benchmark
 
 MOST_SAMPLES = 4096
 ENGINES = ("transformers", "vllm", "server")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class EvalSettings:
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:
             raise UsageError(f"engine is {self.engine!r}, expected one of {', '.join(ENGINES)}")
+        if self.dtype not in DTYPES:
+            raise UsageError(f"dtype is {self.dtype!r}, expected one of {', '.join(DTYPES)}")
         if (self.engine == "server") != (self.url is not None):
             raise UsageError("--engine server and --url go together; give both, or neither")
         if not self.tasks or len(set(self.tasks)) < len(self.tasks):
