@@ -77,6 +77,8 @@ def test_a_run_is_not_written_over(whole):
     changed = train(out, "--resume", "--method", "none")
     assert changed.returncode == 2
     assert "was run with other settings (method: 'dra' -> 'none')" in changed.stderr
+    mistaken = train(out, "--overwrite", "--embedder", "ngrm")
+    assert mistaken.returncode == 2
     assert (out / "metrics.jsonl").read_bytes() == before
 
 

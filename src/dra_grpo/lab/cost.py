@@ -28,13 +28,20 @@ class CostMeter(TrainerCallback):
         file: the run's `environment.json`.
         price: money a GPU-hour.
         clock: seconds from any start.
+        goes_on: whether what `file` holds is an earlier part of this run, and not one to be overwritten.
     """
 
-    def __init__(self, file: Path, price: float | None = None, clock: Callable[[], float] = time.perf_counter):
+    def __init__(
+        self,
+        file: Path,
+        price: float | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+        goes_on: bool = True,
+    ):
         self.file = file
         self.price = price
         self.clock = clock
-        self.before = read_json(file).get("cost") or {"seconds": 0.0, "gpu_hours": 0.0}
+        self.before = (goes_on and read_json(file).get("cost")) or {"seconds": 0.0, "gpu_hours": 0.0}
         self.started = clock()
         self.gpus, self.device = 0, "CPU"
 

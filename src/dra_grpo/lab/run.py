@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,13 +36,15 @@ def train(settings: Settings) -> dict[str, Any]:
 
     directory = RunDirectory(str(settings.training.output_dir))
     checkpoint = _prepare(directory, settings)
-    meter = CostMeter(directory.environment, settings.run.price_per_gpu_hour)
+    meter = CostMeter(directory.environment, settings.run.price_per_gpu_hour, goes_on=settings.run.resume)
     trainer = build_trainer(settings, directory)
     trainer.add_callback(meter)
     if gpus := gpus_paid_for(trainer, settings):
         meter.runs_on(gpus, torch.cuda.get_device_name(trainer.accelerator.device))
     main = trainer.accelerator.is_main_process
     if main:
+        if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
+            directory.clear()
         directory.path.mkdir(parents=True, exist_ok=True)
         write_atomically(directory.config, resolved_yaml(settings))
         directory.write_environment(settings.training.seed, trainer.accelerator.num_processes)
@@ -181,8 +182,6 @@ def _given_trl(settings: Settings) -> dict[str, Any]:
 
 def _prepare(directory: RunDirectory, settings: Settings) -> Path | None:
     """The checkpoint to go on from; refuses to mix two runs in one directory."""
-    if int(os.environ.get("RANK", 0)) == 0 and settings.run.overwrite:
-        directory.clear()
     if not settings.run.resume:
         if directory.holds_run() and not settings.run.overwrite:
             raise UsageError(
