@@ -10,8 +10,8 @@ from typing import Any
 
 from dra_grpo.analysis.cost import cost_line
 from dra_grpo.analysis.curves import CURVES, data_uri, draw_curve, evaluation_figure, svg
-from dra_grpo.analysis.run_files import json_lines, read_json
 from dra_grpo.errors import UsageError, require
+from dra_grpo.json_files import json_lines, read_json
 
 SHOWN_GROUPS = 3
 """Groups shown of the first and of the last saved step."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ def run(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     from dra_grpo.evaluation.comparison import compare, load_results
     from dra_grpo.evaluation.comparison_table import comparison_table, detection_table
+    from dra_grpo.json_files import write_json
 
     size = None if chosen.detect is None else chosen.detect / 100
     comparison: dict[str, Any] = compare(load_results(chosen.first), load_results(chosen.second), chosen.metric, size)
@@ -29,5 +29,5 @@ def run(arguments: list[str]) -> int:
     if size is not None:
         print(f"\n{detection_table(comparison)}")
     if chosen.json:
-        Path(chosen.json).write_text(json.dumps(comparison, indent=2) + "\n", encoding="utf-8")
+        write_json(Path(chosen.json), comparison)
     return 0

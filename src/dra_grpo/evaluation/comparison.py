@@ -12,12 +12,13 @@ from torch import Tensor
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.detection import detection
-from dra_grpo.evaluation.eval_directory import EvalDirectory, read_json
+from dra_grpo.evaluation.eval_directory import EvalDirectory
 from dra_grpo.evaluation.figures import pass_at_k
 from dra_grpo.evaluation.intervals import Interval, bootstrap_difference
 from dra_grpo.evaluation.significance import holm, sign_flip_p
 from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, constant_interval, percentile_interval, spread
 from dra_grpo.evaluation.two_levels import two_level_means as resampled_means
+from dra_grpo.json_files import read_json
 
 COMPARED_SETTINGS = ("template", "temperature", "top_p", "max_new_tokens")
 Rows = list[dict[str, Any]]

@@ -11,8 +11,6 @@ pass_at_k.svg          the curves
 from __future__ import annotations
 
 import fcntl
-import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sample_file import SampleFile
 from dra_grpo.evaluation.scoring import Scored
+from dra_grpo.json_files import read_json, write_json, write_json_lines
 
 
 class EvalDirectory:
@@ -90,9 +89,8 @@ class EvalDirectory:
 
     def write_groups(self, task: str, scored: Sequence[Scored]) -> None:
         """All samples of a task as saved groups."""
-        lines = []
-        for one in scored:
-            group = {
+        groups = [
+            {
                 "id": one.question.id,
                 "prompt": one.question.problem,
                 "answer": one.question.answer,
@@ -103,38 +101,9 @@ class EvalDirectory:
                 "truncated": [sample.truncated for sample in one.samples],
                 "source": task,
             }
-            lines.append(json.dumps(group, ensure_ascii=False, default=str) + "\n")
-        write_whole(self.path / "groups" / f"{task}.jsonl", "".join(lines))
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object, empty where there is no such file.
-
-    Raises:
-        UsageError: the file is no JSON object.
-    """
-    if not file.exists():
-        return {}
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise UsageError(f"{file} is no JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise UsageError(f"{file}: expected a JSON object, got {type(value).__name__}")
-    return value
-
-
-def write_json(file: Path, value: Any) -> None:
-    """Write a JSON file whole, or leave the old one."""
-    write_whole(file, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file whole or, when killed in between, leave the old one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_name(file.name + ".part")
-    draft.write_bytes(text.encode("utf-8", "backslashreplace"))
-    os.replace(draft, file)
+            for one in scored
+        ]
+        write_json_lines(self.path / "groups" / f"{task}.jsonl", groups)
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "", skip: str = "") -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.cost import cost
-from dra_grpo.evaluation.eval_directory import EvalDirectory, read_json, write_json
+from dra_grpo.evaluation.eval_directory import EvalDirectory
 from dra_grpo.evaluation.eval_settings import EvalSettings
 from dra_grpo.evaluation.exact_countdown import exact_countdown, exact_report
 from dra_grpo.evaluation.figures import figures
@@ -19,6 +19,7 @@ from dra_grpo.evaluation.sampler import plan
 from dra_grpo.evaluation.sampler_choice import LazySampler
 from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.evaluation.templates import TEMPLATES
+from dra_grpo.json_files import read_json, write_json
 from dra_grpo.rewards.gold import read_gold
 from dra_grpo.tasks.benchmark_questions import Questions, load_questions
 from dra_grpo.tasks.question import Question

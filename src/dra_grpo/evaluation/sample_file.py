@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Key, Sample
+from dra_grpo.json_files import append_json_lines
 
 
 @dataclass
@@ -43,27 +44,23 @@ class SampleFile:
             devices: accelerators at work meanwhile.
         """
         share = seconds / len(samples)
-        lines = []
         for sample in samples:
             self._take(sample, share, share * devices)
-            lines.append(
-                json.dumps(
-                    {
-                        "id": sample.key.id,
-                        "sample": sample.key.sample,
-                        "completion": sample.text,
-                        "tokens": sample.tokens,
-                        "truncated": sample.truncated,
-                        "seconds": round(share, 6),
-                        "device_seconds": round(share * devices, 6),
-                    },
-                    ensure_ascii=False,
-                )
-                + "\n"
-            )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab", buffering=0) as file:
-            file.write("".join(lines).encode("utf-8", "backslashreplace"))
+        append_json_lines(
+            self.path,
+            [
+                {
+                    "id": sample.key.id,
+                    "sample": sample.key.sample,
+                    "completion": sample.text,
+                    "tokens": sample.tokens,
+                    "truncated": sample.truncated,
+                    "seconds": round(share, 6),
+                    "device_seconds": round(share * devices, 6),
+                }
+                for sample in samples
+            ],
+        )
 
     def _take(self, sample: Sample, seconds: float, device_seconds: float) -> None:
         if sample.key in self.samples:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from dra_grpo.json_files import append_json_lines
 
 GROUPS_SAVED = 8
 """Groups of a batch that a sample keeps."""
@@ -27,7 +28,7 @@ class MetricsWriter(TrainerCallback):
             finite = {
                 k: v if isinstance(v, str) or (v is not None and math.isfinite(v)) else None for k, v in logs.items()
             }
-            _append(self.file, {"step": state.global_step, **finite})
+            append_json_lines(self.file, [{"step": state.global_step, **finite}])
 
 
 class SamplesWriter(TrainerCallback):
@@ -45,6 +46,7 @@ class SamplesWriter(TrainerCallback):
         prompts, completions = list(self.trainer._logs["prompt"]), list(self.trainer._logs["completion"])
         advantages = list(self.trainer._logs["advantages"])
         size = self.trainer.num_generations
+        groups = []
         for start in range(0, min(len(completions), GROUPS_SAVED * size), size):
             rows = slice(start, start + size)
             group = {
@@ -58,7 +60,8 @@ class SamplesWriter(TrainerCallback):
                 "smi": _numbers(adjusted.smi[rows].tolist()),
                 "advantages": _numbers(advantages[rows]),
             }
-            _append(self.file, group)
+            groups.append(group)
+        append_json_lines(self.file, groups)
 
 
 class ProgressBar(TrainerCallback):
@@ -100,8 +103,3 @@ def as_text(turns: Any) -> str:
 
 def _numbers(values: list[float]) -> list[float | None]:
     return [round(value, 6) if math.isfinite(value) else None for value in values]
-
-
-def _append(file: Path, record: dict[str, Any]) -> None:
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from dra_grpo.analysis.run_files import read_json
 from dra_grpo.evaluation.cost import cost
-from dra_grpo.lab.directory import write_atomically
+from dra_grpo.json_files import read_json, write_json
 
 if TYPE_CHECKING:
     from dra_grpo.lab.settings import Settings
@@ -62,7 +60,7 @@ class CostMeter(TrainerCallback):
 
     def write(self) -> None:
         """Put the cost so far into the file."""
-        write_atomically(self.file, json.dumps({**read_json(self.file), "cost": self.cost}, indent=2) + "\n")
+        write_json(self.file, {**read_json(self.file), "cost": self.cost})
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any):
         if state.is_world_process_zero:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dra_grpo.analysis.run_files import json_lines
+from dra_grpo.json_files import json_lines, write_json, write_json_lines
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
 
@@ -64,8 +64,7 @@ class RunDirectory:
         """Drop logged lines and checkpoints that came after `step`, and a line that a kill left half written."""
         for file in (self.metrics, self.samples):
             if file.exists():
-                kept = [line for line in json_lines(file) if line["step"] <= step]
-                write_atomically(file, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in kept))
+                write_json_lines(file, [line for line in json_lines(file) if line["step"] <= step])
         for folder in self.path.glob("checkpoint-*"):
             if checkpoint_step(folder) > step:
                 shutil.rmtree(folder)
@@ -82,24 +81,17 @@ class RunDirectory:
             "cpus": os.cpu_count(),
             "versions": installed_versions(),
         }
-        write_atomically(self.environment, json.dumps(record, indent=2) + "\n")
+        write_json(self.environment, record)
 
     def write_evaluation(self, figures: dict[str, Any]) -> None:
         """Write `eval.json`."""
-        write_atomically(self.evaluation, json.dumps(figures, indent=2) + "\n")
+        write_json(self.evaluation, figures)
 
 
 def checkpoint_step(folder: Path) -> int:
     """The step in a checkpoint's name; -1 where it is none."""
     number = folder.name.removeprefix("checkpoint-")
     return int(number) if number.isdecimal() else -1
-
-
-def write_atomically(file: Path, text: str) -> None:
-    """Write a whole file or, when killed in between, leave the old one."""
-    draft = file.with_name(file.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, file)
 
 
 def installed_versions() -> dict[str, str | None]:

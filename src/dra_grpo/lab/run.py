@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DRAConfig, own_settings
 from dra_grpo.errors import UsageError
+from dra_grpo.json_files import write_whole
 from dra_grpo.lab.data import training_data
-from dra_grpo.lab.directory import RunDirectory, checkpoint_step, write_atomically
+from dra_grpo.lab.directory import RunDirectory, checkpoint_step
 from dra_grpo.lab.reward_functions import function_name, rewards_by_name
 from dra_grpo.tasks import TASKS
 
@@ -46,7 +47,7 @@ def train(settings: Settings) -> dict[str, Any]:
         if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
             directory.clear()
         directory.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory.config, resolved_yaml(settings))
+        write_whole(directory.config, resolved_yaml(settings))
         directory.write_environment(settings.training.seed, trainer.accelerator.num_processes)
         meter.write()
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import sys
@@ -18,6 +17,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 
 from dra_grpo.errors import UsageError
+from dra_grpo.json_files import write_json
 from dra_grpo.tasks.countdown.policy_files import END_ID, character_tokenizer, untrained_model
 from dra_grpo.tasks.countdown.solutions import accepted_texts
 from dra_grpo.tasks.countdown.splits import problems
@@ -102,7 +102,7 @@ def pretrain(
         "seconds": round(time.perf_counter() - started),
         "figures": measure(model, tokenizer) if measure else {},
     }
-    Path(output_dir, "figures.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(Path(output_dir, "figures.json"), record)
     return record
 
 
