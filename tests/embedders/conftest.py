@@ -5,9 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import string
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -116,15 +113,6 @@ def static_model(tmp_path_factory, save_static) -> str:
 
 
 @pytest.fixture(scope="session")
-def embedding_server():
-    """Address of a server process that embeds; `embedding_server.py` says how it is made to fail."""
-    script = Path(__file__).with_name("embedding_server.py")
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
-        process.terminate()
-
-
-@pytest.fixture(scope="session")
 def encoders(request):
     """Each kind of text embedder by name, built once a session."""
     from dra_grpo.embedders import EMBEDDERS
@@ -146,7 +134,7 @@ def encoders(request):
             "device": "cpu",
             "batch_size": 4,
         },
-        "http": lambda: {"url": request.getfixturevalue("embedding_server"), "model": "letters", "batch_size": 4},
+        "http": lambda: {"url": request.getfixturevalue("running_server").url, "model": "letters", "batch_size": 4},
         "chunked": lambda: {"embedder": build("sentence-transformer"), "size": 24, "overlap": 8},
         "static": lambda: {"model": request.getfixturevalue("static_model")},
     }

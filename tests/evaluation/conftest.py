@@ -1,12 +1,9 @@
-"""A real small model with random weights and a chat template, and a real server in a process of its own."""
+"""A real small model with random weights and a chat template, and problems that the model server can do."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from urllib.request import Request, urlopen
 
 import pytest
 
@@ -60,47 +57,6 @@ def tiny_model(tmp_path_factory) -> Path:
     model.save_pretrained(folder)
     fast.save_pretrained(folder)
     return folder
-
-
-class Server:
-    """A running completion server: its address, its faults, its log."""
-
-    def __init__(self, port: str):
-        self.root = f"http://127.0.0.1:{port}"
-        self.url = f"{self.root}/v1"
-
-    def fail(self, *faults):
-        self._tell("faults", list(faults))
-
-    def pause(self, seconds: float):
-        self._tell("pause", seconds)
-
-    @property
-    def log(self):
-        with urlopen(f"{self.root}/log") as response:
-            return json.loads(response.read())
-
-    def _tell(self, path, value):
-        urlopen(Request(f"{self.root}/{path}", json.dumps(value).encode(), method="POST")).close()
-
-
-@pytest.fixture(scope="session")
-def running_server():
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("completion_server.py"))], stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    yield Server(process.stdout.readline().strip())
-    process.kill()
-    process.wait()
-
-
-@pytest.fixture
-def server(running_server):
-    """The server, told of no fault, its log empty."""
-    running_server.fail()
-    running_server.pause(0)
-    return running_server
 
 
 @pytest.fixture

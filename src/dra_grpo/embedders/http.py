@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import math
-import os
-import random
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http.client import HTTPException
-from itertools import count
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import torch
 from torch import Tensor
@@ -23,16 +12,15 @@ from torch.nn.functional import normalize
 
 from dra_grpo.embedders.unicode import encodable
 from dra_grpo.errors import UsageError
+from dra_grpo.openai_server import OpenAIServer, one_line
 
 
 class HttpEmbedder:
-    """A client of an embedding server, with retries; standard library only.
+    """A client of an embedding server; `OpenAIServer` says what is tried again.
 
-    Connection errors, timeouts, 429 and 5xx are tried again after 0.5, 1, 2, … up to 30 seconds, each shortened by up
-    to half at random so that ranks do not come back in step, or after the server's `Retry-After` where that is
-    longer. Any other 4xx is final. The protocol does not tell what a server cuts off (TEI does so unless started with
-    `--auto-truncate false`; vLLM refuses), so `truncated` knows about `max_characters` only. Servers refuse empty
-    texts: a space is sent in place of one.
+    The protocol does not tell what a server cuts off (TEI does so unless started with `--auto-truncate false`; vLLM
+    refuses), so `truncated` knows about `max_characters` only. Servers refuse empty texts: a space is sent in place of
+    one.
 
     Args:
         url: the server's base, such as `http://127.0.0.1:8000/v1`, or the whole `…/v1/embeddings`.
@@ -64,21 +52,14 @@ class HttpEmbedder:
         key_variable: str | None = None,
         dimensions: int | None = None,
     ):
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"url is {url!r}; expected an http(s) address such as 'http://127.0.0.1:8000/v1'")
-        counts = {"batch_size": batch_size, "concurrency": concurrency, "timeout": timeout, "retries": retries + 1}
-        for option, value in counts.items():
-            if value <= 0:
-                raise UsageError(f"{option} is {value - (option == 'retries')}, which is too small to send anything")
-        base = url.rstrip("/")
-        self.url = base if base.endswith("/embeddings") else f"{base}/embeddings"
+        for option, value in {"batch_size": batch_size, "concurrency": concurrency}.items():
+            if value < 1:
+                raise UsageError(f"{option} is {value}, which is too small to send anything; expected at least 1")
+        self.server = OpenAIServer(url.rstrip("/").removesuffix("/embeddings"), timeout, retries, key_variable)
         self.model = model
         self.batch_size = batch_size
         self.concurrency = concurrency
-        self.timeout = timeout
-        self.retries = retries
         self.max_characters = max_characters
-        self.key_variable = key_variable
         self.dimensions = dimensions
         self.truncated = torch.zeros(0, dtype=torch.bool)
         self._width: int | None = None
@@ -109,7 +90,10 @@ class HttpEmbedder:
         return normalize(rows)
 
     def _embed(self, texts: list[str]) -> Tensor:
-        answer = self._post(texts)
+        body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
+        if self.dimensions is not None:
+            body["dimensions"] = self.dimensions
+        answer = self.server.post("embeddings", body)
         try:
             indices = [item["index"] for item in answer["data"]]
             rows = torch.tensor([item["embedding"] for item in answer["data"]], dtype=torch.float32)
@@ -118,100 +102,10 @@ class HttpEmbedder:
             if not rows.isfinite().all():
                 raise ValueError("an embedding holds NaN or infinity")
         except (KeyError, TypeError, ValueError) as error:
-            reason = _one_line(f"{type(error).__name__}: {error}")
-            raise UsageError(f"{self.url} does not answer as /v1/embeddings does ({reason}); check url") from error
+            reason = one_line(f"{type(error).__name__}: {error}")
+            raise UsageError(
+                f"{self.server.url}/embeddings does not answer as /v1/embeddings does ({reason}); check the url"
+            ) from error
         ordered = torch.empty_like(rows)
         ordered[indices] = rows
         return ordered
-
-    def _post(self, texts: list[str]) -> Any:
-        """The parsed answer to one batch, however many attempts it takes."""
-        body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
-        if self.dimensions is not None:
-            body["dimensions"] = self.dimensions
-        request = Request(self.url, json.dumps(body).encode(), self._headers(), method="POST")
-        for attempt in count(1):
-            try:
-                return self._attempt(request)
-            except _Passing as failure:
-                if attempt > self.retries or failure.wait > _LONGEST_WAIT:
-                    raise UsageError(
-                        f"no embeddings from {self.url} after {attempt} attempts: {failure}; is the server up?"
-                    ) from failure
-                time.sleep(max(failure.wait, min(30.0, 0.25 * 2**attempt) * _jitter.uniform(0.5, 1)))
-
-    def _attempt(self, request: Request) -> Any:
-        try:
-            with _opener.open(request, timeout=self.timeout) as response:
-                return json.loads(response.read())
-        except HTTPError as error:
-            said = _body(error)
-            if error.code != 429 and error.code < 500:
-                raise UsageError(f"{self.url} refuses the request: {error.code} {said}") from error
-            raise _Passing(f"{error.code} {said}", _retry_after(error.headers.get("Retry-After"))) from error
-        except (OSError, HTTPException) as error:  # refused, reset, timed out, broken off
-            raise _Passing(_one_line(str(getattr(error, "reason", error)) or repr(error))) from error
-        except ValueError as error:
-            raise UsageError(f"{self.url} does not answer in JSON; check url") from error
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"Content-Type": "application/json"}
-        if self.key_variable is not None:
-            key = os.environ.get(self.key_variable)
-            if not key:
-                raise UsageError(f"key_variable {self.key_variable!r} is not set; export the API key in it")
-            headers["Authorization"] = f"Bearer {key}"
-        return headers
-
-
-_jitter = random.SystemRandom()  # the seeded generator is the training's: a flaky server must not move it
-_LONGEST_WAIT = 300.0  # seconds; a server that asks for more (a spent quota) is better reported than slept on
-
-
-class _Passing(Exception):
-    """A failure that may be over the next time, and the seconds the server asks to wait."""
-
-    def __init__(self, reason: str, wait: float = 0.0):
-        super().__init__(reason if wait <= _LONGEST_WAIT else f"{reason}, asking for {wait:.0f} s of rest")
-        self.wait = wait
-
-
-class _NoRedirect(HTTPRedirectHandler):
-    """A redirected POST would become a GET, and the key would go to wherever it points."""
-
-    def redirect_request(self, *args: Any, **options: Any) -> None:
-        return None
-
-
-_opener = build_opener(_NoRedirect)
-
-
-def _retry_after(header: str | None) -> float:
-    """Seconds that a `Retry-After` header asks for, which may be a number or a date.
-
-    >>> _retry_after("2"), _retry_after(None), _retry_after("Wed, 21 Oct 2015 07:28:00 GMT"), _retry_after("soon")
-    (2.0, 0.0, 0.0, 0.0)
-    """
-    if header is None:
-        return 0.0
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return 0.0
-        seconds = (moment - datetime.now(UTC)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else 0.0
-
-
-def _body(error: HTTPError) -> str:
-    try:
-        with error:
-            return _one_line(error.read().decode(errors="replace"))
-    except (OSError, HTTPException):  # broken off: the status has to say it
-        return str(error.reason)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:200]
