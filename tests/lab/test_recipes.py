@@ -30,7 +30,7 @@ ONE_GPU = {
 THOUSAND = {"subset": 1000, "subset_seed": 0, "max_steps": 125, "save_steps": 25}
 DR = {"loss_type": "dr_grpo", "scale_rewards": "none", "seed": 42, "save_steps": 25}
 
-# The authors' YAML, renamed to trl 1.16 where it has the thing.
+# The authors' YAML, renamed to trl 1.16 where it has the thing, and what their TRL did that trl 1.16 does otherwise.
 RELEASED = {
     "model_name_or_path": "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "model_revision": "main", "dtype": "bfloat16",
     "attn_implementation": "flash_attention_2", "dataset_name": "knoveleng/open-rs", "bf16": True, "use_vllm": True,
@@ -42,6 +42,7 @@ RELEASED = {
     "max_steps": 500, "num_generations": 6, "num_train_epochs": 1, "per_device_eval_batch_size": 6,
     "per_device_train_batch_size": 4, "reward_weights": [1.0, 2.0], "save_strategy": "steps", "save_steps": 50,
     "seed": 2025, "temperature": 0.7, "warmup_steps": 0.1, "beta": 0.04,
+    "use_bias_correction_kl": False, "loss_type": "grpo", "scale_rewards": "group",
 }  # fmt: skip
 
 
