@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders.hub import check_model
 from dra_grpo.embedders.unicode import encodable
 from dra_grpo.errors import UsageError, require
+from dra_grpo.hub import check_model
 
 
 class SentenceTransformerEmbedder:
@@ -53,7 +54,8 @@ class SentenceTransformerEmbedder:
         require("sentence_transformers", "embed", f"the embedder {self.name!r}")
         if batch_size < 1:
             raise UsageError(f"batch_size is {batch_size}; expected at least 1")
-        check_model(model, revision)
+        cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
+        check_model(model, revision, "sentence-transformers", cache, ", or use 'minilm' or 'ngram': no download")
         self.batch_size = batch_size
         self.model = self._load(
             model,

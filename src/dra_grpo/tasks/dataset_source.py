@@ -7,10 +7,14 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from dra_grpo.errors import UsageError, require
+from dra_grpo.hub import NotCached, check_hub
 from dra_grpo.tasks.dataset_files import READERS, Row, file_rows
 
 KNOWN_SIZES = {("knoveleng/open-rs", "train"): 7000}
 """(Hub id, split) -> rows, for what is worked out before anything is downloaded."""
+
+INSTEAD = "name a local .jsonl, .json, .csv or .parquet file or a folder with --dataset_name"
+"""What to do where the Hub cannot be reached."""
 
 
 def read_rows(name: str, config: str | None = None, split: str = "train") -> list[Row]:
@@ -61,12 +65,14 @@ def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
                 saved = saved[split]
         else:
             if not folder.is_dir():
-                _check_hub(name)
+                _check_cached(name)
             saved = load_dataset(name, config, split=split)
     except DatasetNotFoundError as error:
         raise UsageError(f"dataset {name!r} cannot be loaded: {_first_line(error)}; check the spelling") from error
     except ConnectionError as error:
-        raise _unreachable(name) from error
+        raise UsageError(
+            f"dataset {name!r} cannot be loaded: {_first_line(error)}; go online, or {INSTEAD}"
+        ) from error
     except (ValueError, FileNotFoundError, DatasetGenerationError) as error:
         if isinstance(error, UsageError):
             raise
@@ -74,30 +80,15 @@ def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
     return [dict(row) for row in saved]  # type: ignore[call-overload]
 
 
-def _check_hub(name: str) -> None:
+def _check_cached(name: str) -> None:
     """Ask the Hub once: `load_dataset` would retry for half a minute before it says that there is none."""
     from datasets import config
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        snapshot_download(name, repo_type="dataset", allow_patterns=[])
-    except HFValidationError as error:
-        raise UsageError(f"{name!r} is neither a file nor a Hub id: {_first_line(error)}") from error
-    except RepositoryNotFoundError as error:
-        raise UsageError(
-            f"no dataset {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
-        ) from error
-    except LocalEntryNotFoundError as error:
+        check_hub(name, "dataset", instead=INSTEAD)
+    except NotCached:
         if not (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir():
-            raise _unreachable(name) from error
-
-
-def _unreachable(name: str) -> UsageError:
-    return UsageError(
-        f"dataset {name!r} is not in the local cache and the Hub cannot be reached; go online once, or name a local "
-        ".jsonl, .json, .csv or .parquet file or a folder with --dataset_name"
-    )
+            raise
 
 
 def _no_split(name: str, split: str, known: list[str]) -> UsageError:

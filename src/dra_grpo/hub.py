@@ -1,0 +1,71 @@
+"""Is it there? Asked once and before loading, so that a wrong name costs a line and not a minute of retries."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from dra_grpo.errors import UsageError
+
+
+class NotCached(UsageError):
+    """The Hub cannot be reached, and its local cache does not have it."""
+
+
+def check_model(
+    model: str, revision: str | None = None, owner: str = "", cache: str | None = None, instead: str = ""
+) -> None:
+    """Raise unless `model` is a folder, a model on the Hub, or one in the Hub's local cache.
+
+    Args:
+        model: a path, or a Hub name.
+        revision: branch, tag or commit on the Hub.
+        owner: whose a bare name is.
+        cache: a folder other than the Hub's own cache.
+        instead: what else may be done where the Hub cannot be reached, for the message.
+
+    Raises:
+        UsageError: no such folder; no such model or revision on the Hub; the Hub out of reach and nothing cached.
+    """
+    if Path(model).is_dir():
+        return
+    if model.startswith((".", "~", "/")) or model.count("/") > 1 or "\\" in model:
+        raise UsageError(f"no model folder at {model!r}; give an existing folder or a Hub name such as 'owner/name'")
+    name = f"{owner}/{model}" if owner and "/" not in model else model
+    check_hub(name, "model", revision, cache, f"pass a local folder{instead}")
+
+
+def check_hub(
+    name: str,
+    kind: Literal["model", "dataset"],
+    revision: str | None = None,
+    cache: str | None = None,
+    instead: str = "",
+) -> None:
+    """Raise unless the Hub or its local cache has it; nothing is downloaded.
+
+    Raises:
+        UsageError: no name for the Hub; no such repository or revision that may be read; `NotCached`.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    try:  # resolves the revision
+        snapshot_download(name, repo_type=kind, revision=revision, cache_dir=cache, allow_patterns=[])
+    except HFValidationError as error:
+        raise UsageError(f"{name!r} is neither a path nor a Hub name; expected a path or 'owner/name'") from error
+    except RevisionNotFoundError as error:
+        raise UsageError(f"{kind} {name!r} has no revision {revision!r} on the Hub; check the spelling") from error
+    except RepositoryNotFoundError as error:
+        raise UsageError(
+            f"no {kind} {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise NotCached(
+            f"{kind} {name!r} is not in the local cache and the Hub cannot be reached; go online once, or {instead}"
+        ) from error
