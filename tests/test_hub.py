@@ -32,18 +32,18 @@ def said(code: str, environment: dict[str, str]) -> str:
     [
         (
             "from dra_grpo.hub import check_model; check_model('nobody/nothing')",
-            "model 'nobody/nothing' is not in the local cache and the Hub cannot be reached; go online once, or pass a "
-            "local folder\n",
+            "model 'nobody/nothing' is not in the local cache and the Hub cannot be reached; "
+            "go online once, or pass a local folder\n",
         ),
         (
             "from dra_grpo.embedders import EMBEDDERS; EMBEDDERS['sentence-transformer']('bare-name')",
-            "model 'sentence-transformers/bare-name' is not in the local cache and the Hub cannot be reached; go online "
-            "once, or pass a local folder, or use 'minilm' or 'ngram': no download\n",
+            "model 'sentence-transformers/bare-name' is not in the local cache and the Hub cannot be reached; "
+            "go online once, or pass a local folder, or use 'minilm' or 'ngram': no download\n",
         ),
         (
             "from dra_grpo.tasks.dataset_source import read_rows; read_rows('nobody/nothing')",
-            "dataset 'nobody/nothing' is not in the local cache and the Hub cannot be reached; go online once, or name a "
-            "local .jsonl, .json, .csv or .parquet file or a folder with --dataset_name\n",
+            "dataset 'nobody/nothing' is not in the local cache and the Hub cannot be reached; "
+            "go online once, or name a local .jsonl, .json, .csv or .parquet file or a folder with --dataset_name\n",
         ),
     ],
     ids=["model", "embedder", "dataset"],
