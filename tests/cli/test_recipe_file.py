@@ -67,9 +67,27 @@ def test_a_null_takes_a_value_back(recipes):
     assert parse_settings(["--config", str(folder / "b.yaml"), *CPU]).training.save_total_limit is None
 
 
+def test_numbers_without_a_point_are_numbers_inside_mappings_too(recipes):
+    text = "method_options: {smi: logdet, jitter: 1e-3}\nlr_scheduler_type: cosine_with_min_lr\n"
+    folder = recipes(a=text + "lr_scheduler_kwargs: {min_lr: -1E+2}\nrun_name: 1e-3x\n")
+    settings = parse_settings(["--config", str(folder / "a.yaml"), "--reward_options.r.x", "5e-1", *CPU])
+    assert settings.dra.method_options["jitter"] == 0.001
+    assert settings.training.lr_scheduler_kwargs == {"min_lr": -100.0}
+    assert settings.run.reward_options == {"r": {"x": 0.5}}
+    assert settings.training.run_name == "1e-3x"
+
+
+def test_a_merge_may_be_overridden_and_a_key_not_repeated(recipes):
+    anchors = "method_options: &m {smi: logdet}\nembedder_options: {<<: *m, smi: other}\n"
+    settings = parse_settings(["--config", str(recipes(a=anchors) / "a.yaml"), *CPU])
+    assert settings.dra.embedder_options == {"smi": "other"}
+
+
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
+        ({"a": "seed: 1\nmethod: dra\nseed: 2"}, r"the key 'seed' is there twice in .*, line 3, column 1"),
+        ({"a": "method_options: {smi: logdet, smi: graph_cut}"}, r"the key 'smi' is there twice"),
         ({"a": "extends: a.yaml"}, r"extends itself \(a.yaml -> a.yaml\)"),
         ({"a": "extends: b.yaml", "b": "extends: c.yaml", "c": "extends: b.yaml"}, r"\(b.yaml -> c.yaml -> b.yaml\)"),
         (

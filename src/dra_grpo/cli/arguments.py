@@ -118,7 +118,9 @@ def _split_config(arguments: list[str]) -> tuple[str | None, list[str]]:
 
 def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]]]:
     """Take `--name.key value` and `--name.key=value` out of the flags; values are read as YAML, keys may go deeper."""
-    import yaml
+    from yaml import YAMLError
+
+    from dra_grpo.cli.yaml_values import yaml_value
 
     rest: list[str] = []
     dotted: dict[str, dict[str, Any]] = {}
@@ -139,8 +141,8 @@ def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]
             if not isinstance(inside, dict):
                 raise UsageError(f"{head} goes into {step!r}, which another flag sets to {inside!r}")
         try:
-            inside[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+            inside[key] = yaml_value(value)
+        except YAMLError as error:
             raise UsageError(f"{head} is {value!r}, which is not YAML: {' '.join(str(error).split())}") from error
     return rest, dotted
 

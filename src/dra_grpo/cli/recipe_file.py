@@ -77,16 +77,18 @@ def refuse_unknown(keys: Iterable[Any], names: Collection[str], what: str) -> No
 
 
 def _read_yaml(path: str | Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
-    import yaml
+    from yaml import YAMLError
+
+    from dra_grpo.cli.yaml_values import yaml_value
 
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        values = yaml_value(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         because = f", which {extended_by[-1].name} extends," if extended_by else ""
         raise UsageError(
             f"config file {str(path)!r}{because} cannot be read: {error.strerror}; check the path"
         ) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise UsageError(
