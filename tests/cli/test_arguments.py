@@ -44,6 +44,13 @@ def test_null_and_empty_list_are_kept(config):
     assert settings.training.save_total_limit is None
 
 
+def test_a_mapping_with_every_line_commented_out_is_empty(config):
+    text = "method_options:\n  # smi: logdet\ntask_options:\nreward_funcs:\nlora_target_modules: []\n"
+    settings = parse_settings(["--config", config(text), *CPU])
+    assert (settings.dra.method_options, settings.run.task_options, settings.run.reward_funcs) == ({}, {}, None)
+    assert settings.model.lora_target_modules == []
+
+
 @pytest.mark.parametrize(
     ("text", "flags", "message"),
     [
@@ -53,6 +60,11 @@ def test_null_and_empty_list_are_kept(config):
         ("method: dra", ["--metod_options.smi", "logdet"], r"^unknown option 'metod_options'; did you mean"),
         ("method: dra", ["--method_options.smi"], "--method_options.smi needs a value"),
         ("method_options: 3", [], "--method_options.*expected a mapping; got int '3'"),
+        ("method_options: []", [], r"--method_options.*expected a mapping; got list '\[\]'"),
+        ("method_options: [smi, logdet]", [], "--method_options.*expected a mapping; got list"),
+        ("method:", [], r"^method is null; expected a value: leave it out for the default \('dra'\)$"),
+        ("max_steps:", [], r"^max_steps is null; expected a value: leave it out for the default \(-1\)$"),
+        ("samples_every: []", [], r"^samples_every is an empty list; expected a value"),
         ("method_options: '{smi'", [], "--method_options.*expected a mapping, as YAML or JSON"),
         ("learning_rate: abc", [], "learning_rate.*invalid float value: 'abc'"),
         ("method: dra", ["--resume", "--overwrite"], "both --resume and --overwrite"),

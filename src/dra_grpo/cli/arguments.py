@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentTypeError, Namespace
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from dra_grpo.cli.hardware import check_processes, force_cpu, launched_processes, planned
 from dra_grpo.cli.parser import CommandParser
@@ -48,7 +48,9 @@ def parse_settings(arguments: list[str]) -> Settings:
     refuse_unknown(dotted, names, "unknown option")
     values = layered(values, {**_choices(flags), **dotted})
     # As flags, so that one parser converts and checks every value; None and [] have no flag and are set as they are.
-    as_they_are = {k: v for k, v in values.items() if v is None or v == []}
+    values = {name: {} if value is None and name in MAPPINGS else value for name, value in values.items()}
+    as_they_are = {k: v for k, v in values.items() if v is None or (v == [] and k not in MAPPINGS)}
+    _check_empty(as_they_are, kinds)
     parser.set_defaults(**as_they_are)
     by_hand = {token.partition("=")[0].lstrip("-").replace("-", "_") for token in flags if token.startswith("--")}
     flags = [token for k, v in values.items() if k not in as_they_are for token in _flag(k, v)] + flags
@@ -73,6 +75,20 @@ def parse_settings(arguments: list[str]) -> Settings:
         raise UsageError(" ".join(str(error).split())) from error
     given = by_hand | set(values) | {name for name, *_ in forced}
     return Settings(run, dra, model, training, given, dataset, forced)
+
+
+def _check_empty(values: dict[str, Any], kinds: Any) -> None:
+    """Raise UsageError for a null or an empty list that its field cannot be: no parser has seen them."""
+    for kind in kinds:
+        hints = get_type_hints(kind)
+        for field in fields(kind):
+            if field.name not in values or (values[field.name] is None and field.default is None):
+                continue
+            possible = {get_origin(hint) or hint for hint in (hints[field.name], *get_args(hints[field.name]))}
+            if type(values[field.name]) not in possible:
+                found = "null" if values[field.name] is None else "an empty list"
+                default = "" if field.default is MISSING else f" ({field.default!r})"
+                raise UsageError(f"{field.name} is {found}; expected a value: leave it out for the default{default}")
 
 
 def _build(kind: Any, chosen: Namespace) -> Any:
@@ -158,6 +174,8 @@ def _json_mapping(text: str) -> dict[str, Any]:
 
 
 def _flag(name: str, value: Any) -> list[str]:
+    if isinstance(value, dict) or (isinstance(value, list) and name in MAPPINGS):
+        return [f"--{name}={json.dumps(value, default=str)}"]
     if isinstance(value, list):
-        return [f"--{name}", *(json.dumps(v) if isinstance(v, dict | list) else str(v) for v in value)]
-    return [f"--{name}={json.dumps(value) if isinstance(value, dict) else value}"]
+        return [f"--{name}", *(json.dumps(v, default=str) if isinstance(v, dict | list) else str(v) for v in value)]
+    return [f"--{name}={value}"]
