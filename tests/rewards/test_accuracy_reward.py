@@ -43,6 +43,15 @@ def score(answer: str, gold: object) -> float | None:
         ("6.022e23", r"6.022 \times 10^{23}"),
         ("11", "2 + 9 = 11"),
         ("-2, 1", r"1,\,-2"),
+        (r"\frac{1 \pm \sqrt{5}}{2}", r"\frac{1-\sqrt5}{2}, \frac{1+\sqrt5}{2}"),
+        (r"x = \frac{1 \pm \sqrt{5}}{2}", r"\frac12 \pm \frac{\sqrt5}{2}"),
+        (r"\frac12+\frac{\sqrt5}2, \frac12-\frac{\sqrt5}2", r"x = \frac{1 \pm \sqrt5}{2}"),
+        (r"\sqrt{2}, -\sqrt{2}, 2\sqrt{2}, -2\sqrt{2}", r"\pm\frac{3\sqrt2 \pm \sqrt2}{2}"),
+        ("[-2,7]", r"-2 \le x \le 7"),
+        (r"(-\infty, 3)", "3 > x"),
+        ("x=3", "3 = x"),
+        ("x < 3", "3 > x"),
+        ("y=2x+3", "y-3=2x"),
     ],
 )
 def test_equal(gold: str, answer: str):
@@ -75,6 +84,14 @@ def test_equal(gold: str, answer: str):
         ("y=2x+3", "0=0"),
         ("x^2+1", r"\text{anything}"),
         ("5", ""),
+        (r"\frac{1 \pm \sqrt{5}}{2}", r"\frac{1+\sqrt5}{2}"),
+        (r"\frac{1 \pm \sqrt{5}}{2}", r"\frac{1 \pm \sqrt{3}}{2}"),
+        ("x=3", "x+2=2x-1"),
+        ("x=0", "2x=x"),
+        ("x < 3", "x+1 < 4"),
+        ("(-2,2)", "x^2 < 4"),
+        (r"(-\infty, 3)", "2x < x+3"),
+        (r"(-\infty, 3)", r"x \le 3"),
     ],
 )
 def test_different(gold: str, answer: str):
@@ -110,9 +127,9 @@ def test_a_gold_that_is_no_mathematics_is_compared_as_text_by_the_whole_group():
 
 
 def test_verification_is_asked_gold_first():
-    # math-verify: an interval as the answer meets an inequality as the gold, and not the other way round.
-    assert score(r"[2,\infty)", r"k \ge 2") == 1.0
-    assert score(r"-2 \le x \le 7", "[-2,7]") == 0.0
+    # math-verify: an equation as the answer is taken for its last side, and as the gold it is not.
+    assert score("2x+z=1", "1") == 1.0
+    assert score("1", "2x+z=1") == 0.0
 
 
 def test_columns_of_the_dataset_are_ignored():
