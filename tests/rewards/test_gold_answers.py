@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from dra_grpo.rewards.gold import MAX_LENGTH, read_gold
 
 
 @pytest.mark.parametrize(
-    "raw", [None, "", "  ", "$", "$$ $$", ".", r"\boxed{}", r"\text{}", "()", float("nan"), True, [], {}, ["5"], b"5"]
+    "raw",
+    [
+        None,
+        "",
+        "  ",
+        "$",
+        "$$ $$",
+        ".",
+        r"\boxed{}",
+        r"\text{}",
+        "()",
+        float("nan"),
+        np.float32("nan"),
+        Decimal("nan"),
+        True,
+        np.True_,
+        [],
+        {},
+        ["5"],
+        b"5",
+    ],
 )
 def test_nothing_to_compare(raw: object):
     assert read_gold(raw) is None
@@ -25,6 +47,10 @@ def test_nothing_to_compare(raw: object):
         ("$5$", 5),
         (r"so \boxed{4}, no, \boxed{5}.", 5),
         (1e23, 10**23),
+        (np.int64(5), 5),
+        (np.float32(0.1), Fraction(1, 10)),
+        (Fraction(1, 3), Fraction(1, 3)),
+        (Decimal("1E+2"), 100),
     ],
 )
 def test_numbers(raw: object, value: Fraction | int):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
+from numbers import Real
 
 from dra_grpo.rewards.boxed import last_boxed
 from dra_grpo.rewards.latex import plain, spelling, tidy, words
@@ -49,9 +50,9 @@ def read_gold(raw: object) -> Gold | None:
     >>> [read_gold(nothing) for nothing in (None, "", "$$", float("nan"), r"\\boxed{}")]
     [None, None, None, None, None]
     """
-    if isinstance(raw, bool) or not isinstance(raw, str | int | float):
+    if isinstance(raw, bool) or not isinstance(raw, str | Real | Decimal):  # NumPy's and pandas' numbers are `Real`
         return None
-    if isinstance(raw, float) and math.isnan(raw):
+    if raw != raw:  # NaN
         return None
     return _read(str(raw))
 
