@@ -199,6 +199,14 @@ def test_errors_name_what_is_wrong():
         REWARD(["a", "b"], ["5"])
     with pytest.raises(UsageError, match=r"^a completion is a int; expected a string or a list of chat messages"):
         REWARD([5], ["5"])
-    for options in ({"workers": 0}, {"seconds": 0}, {"seconds": float("nan")}, {"memory": 10}):
-        with pytest.raises(UsageError, match="expected at least 1 worker, a positive time and at least 268435456"):
+    for options in (
+        {"workers": 0},
+        {"seconds": 0},
+        {"seconds": float("nan")},
+        {"seconds": float("inf")},
+        {"memory": 10},
+    ):
+        with pytest.raises(
+            UsageError, match="expected at least 1 worker, a positive, finite time and at least 268435456"
+        ):
             AccuracyReward(**options)

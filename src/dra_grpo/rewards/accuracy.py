@@ -44,10 +44,10 @@ class AccuracyReward:
     __name__: ClassVar[str] = "accuracy_reward"
 
     def __post_init__(self) -> None:
-        if self.workers < 1 or not self.seconds > 0 or self.memory < 1 << 28:
+        if self.workers < 1 or not 0 < self.seconds < float("inf") or self.memory < 1 << 28:
             raise UsageError(
                 f"accuracy_reward got workers={self.workers}, seconds={self.seconds}, memory={self.memory}; "
-                "expected at least 1 worker, a positive time and at least 268435456 bytes"
+                "expected at least 1 worker, a positive, finite time and at least 268435456 bytes"
             )
 
     @property
