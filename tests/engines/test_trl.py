@@ -294,6 +294,28 @@ def test_what_cannot_work_is_refused(lab, tmp_path):
         lab.make_trainer(tmp_path, DRAConfig(embedder="ngram", embedder_options={"orders_": 3}))
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("dra", {"clamp": "no"}, "method 'dra': clamp is 'no'; expected true or false, such as True"),
+        ("dra", {"jitter": float("nan")}, "jitter is nan; expected a finite number"),
+        ("dra", {"smi": ["logdet"]}, r"smi is \['logdet'\]; expected a name, such as 'graph_cut'"),
+        ("pass_at_k", {"k": 2.5}, "k is 2.5; expected a whole number, such as 4"),
+        ("pass_at_k", {"k": True}, "k is True; expected a whole number"),
+        ("permuted", {"seed": "x"}, "seed is 'x'; expected a whole number"),
+    ],
+)
+def test_options_of_another_kind_are_refused(lab, tmp_path, method, options, message):
+    with pytest.raises(UsageError, match=message):
+        lab.make_trainer(tmp_path, DRAConfig(method, options, embedder="ngram"))
+
+
+def test_a_step_that_is_set_stays(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, DRAConfig("permuted", {"step": 3}, embedder="ngram"))
+    trainer.train()
+    assert trainer.state.global_step > 0
+
+
 def test_a_k_larger_than_the_group_is_refused(lab, tmp_path):
     with pytest.raises(UsageError, match="k"):
         lab.make_trainer(tmp_path, DRAConfig(method="pass_at_k", method_options={"k": 5}))

@@ -16,6 +16,7 @@ pytest.importorskip("trl")
 from dra_grpo.cli.arguments import OURS, parse_settings
 from dra_grpo.cli.plan import batch_rows, plan
 from dra_grpo.cli.recipe_file import read_recipe
+from dra_grpo.errors import UsageError
 from dra_grpo.lab.run import reward_functions
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +104,12 @@ def test_variants_differ_where_they_should(dr):
     if not dr:
         for each, file in ((dra, "dra-grpo-1000.yaml"), (plain, "grpo-1000.yaml")):
             assert without_output(merged(folder / "one-gpu" / file)) == without_output(each) | ONE_GPU | THOUSAND
+
+
+def test_a_dry_run_refuses_a_k_larger_than_the_group():
+    flags = ["--method", "pass-at-k", "--method_options.k", "9"]
+    with pytest.raises(UsageError, match="k=9 needs groups of 9 or more; got 8 completions a prompt"):
+        plan(settings(ROOT / "recipes/countdown.yaml", *flags))
 
 
 def without_output(recipe):

@@ -12,6 +12,7 @@ from dra_grpo.lab.memory import GIB, estimate, gib
 from dra_grpo.lab.model_shape import model_shape
 from dra_grpo.lab.run import dra_config, model_path, reward_functions
 from dra_grpo.lab.settings import Settings
+from dra_grpo.methods import METHODS, check_needs
 from dra_grpo.tasks.dataset_source import KNOWN_SIZES, is_local
 
 
@@ -23,6 +24,9 @@ def plan(settings: Settings) -> str:
     """
     dra = dra_config(settings)
     check_config(dra)
+    method = METHODS[dra.method]
+    needs = method.needs(**dra.method_options)
+    check_needs(method, needs, settings.training.num_generations, **dra.method_options)
     correctness_column([reward.__name__ for reward in reward_functions(settings)], dra.correctness_reward)
     return f"{table(['the run', ''], batch_rows(settings))}\n\n{_memory(settings)}"
 

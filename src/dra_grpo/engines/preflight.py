@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import Any
 
 import torch
@@ -46,6 +47,7 @@ def check_config(dra: DRAConfig) -> None:
     """Raise UsageError where a name, an option or a path of `dra` cannot work."""
     method = METHODS[dra.method]
     needs = method.needs(**dra.method_options)
+    check_types(method, dra.method_options)
     rehearse(method, dra.method_options)
     if "embeddings" in needs:
         select([], dra.embed)
@@ -58,6 +60,26 @@ def check_config(dra: DRAConfig) -> None:
             f"method {dra.method!r} compares answers; set `answer` to a function from completion to canonical answer, "
             "as 'package.module:function'"
         )
+
+
+def check_types(method: MethodProtocol, options: dict[str, Any]) -> None:
+    """Raise UsageError where an option is of another kind than its default: a rehearsal gets by with `clamp="no"`."""
+    defaults = getattr(method, "options", {})
+    for name, value in options.items():
+        default = defaults.get(name)
+        if type(default) is bool:
+            fits, kind = isinstance(value, bool), "true or false"
+        elif type(default) is int:
+            fits, kind = isinstance(value, int) and not isinstance(value, bool), "a whole number"
+        elif type(default) is float:
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+            kind = "a finite number"
+        elif type(default) is str:
+            fits, kind = isinstance(value, str), "a name"
+        else:
+            continue
+        if not fits:
+            raise UsageError(f"method {method.name!r}: {name} is {value!r}; expected {kind}, such as {default!r}")
 
 
 def rehearse(method: MethodProtocol, options: dict[str, Any]) -> None:

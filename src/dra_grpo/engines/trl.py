@@ -151,7 +151,7 @@ class DiversityAwareMixin(_Trainer):
             gather_object(texts) if "texts" in self._needs else None,
         )
         moving = {"step": self.state.global_step} if "step" in getattr(self._method, "options", {}) else {}
-        adjusted = self._method(rollouts, **self._options, **moving)
+        adjusted = self._method(rollouts, **{**moving, **self._options})
         table[:, -1] = adjusted.rewards.to(table.dtype) - raw
         self.adjustment = rollouts, adjusted
         keys = self.accelerator.gather(text_keys(texts).to(raw.device))
