@@ -51,6 +51,13 @@ def test_a_mapping_with_every_line_commented_out_is_empty(config):
     assert settings.model.lora_target_modules == []
 
 
+@pytest.mark.parametrize(("said", "meant"), [("false", "none"), ("true", "group"), ("batch", "batch")])
+def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
+    assert parse_settings(["--config", config(f"scale_rewards: {said}"), *CPU]).training.scale_rewards == meant
+    by_flag = parse_settings(["--scale_rewards", said, *CPU])
+    assert by_flag.training.scale_rewards == meant
+
+
 @pytest.mark.parametrize(
     ("text", "flags", "message"),
     [
@@ -71,6 +78,17 @@ def test_a_mapping_with_every_line_commented_out_is_empty(config):
         ("method: dra", ["stray"], "unexpected argument 'stray'"),
         ("- a\n- b", [], "must be a YAML mapping of settings.*got list"),
         ("a: [", [], "is not YAML"),
+        ("loss_type: grop", [], r"^loss_type is 'grop'; expected grpo, dr_grpo, .* or vespo$"),
+        ("scale_rewards: grup", [], "^scale_rewards is 'grup'; expected group, batch or none$"),
+        ("importance_sampling_level: tokens", [], "expected token or sequence$"),
+        ("num_generations: 0", [], "^num_generations is 0; expected at least 2$"),
+        ("num_iterations: 0", [], "^num_iterations is 0; expected at least 1$"),
+        ("per_device_train_batch_size: -8", [], "^per_device_train_batch_size is -8; expected at least 1$"),
+        ("gradient_accumulation_steps: 0", [], "expected at least 1$"),
+        ("max_completion_length: 0", [], "expected at least 1$"),
+        ("learning_rate: .nan", [], "^learning_rate is nan; expected at least 0$"),
+        ("temperature: 0", [], "^temperature is 0.0; expected a number above 0$"),
+        ("max_steps: 0", [], "^max_steps is 0; expected at least 1, or -1 to train for num_train_epochs$"),
         ("num_generations: 7\nper_device_train_batch_size: 8", [], "must be divisible by num_generations"),
     ],
 )

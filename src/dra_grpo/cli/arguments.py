@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any, get_args, get_origin, get_type_hints
 
 from dra_grpo.cli.hardware import check_processes, force_cpu, launched_processes, planned
+from dra_grpo.cli.limits import check_limits
 from dra_grpo.cli.parser import CommandParser
 from dra_grpo.cli.recipe_file import OPTIONS_OF, layered, read_recipe, refuse_unknown
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
@@ -62,6 +63,7 @@ def parse_settings(arguments: list[str]) -> Settings:
         chosen, rest = parser.parse_known_args(flags)
         if rest:
             raise UsageError(f"unexpected argument {rest[0]!r}; options are --name value")
+        check_limits(chosen)
         forced = force_cpu(chosen, by_hand) if chosen.use_cpu else []
         run, dra, dataset, model = (_build(kind, chosen) for kind in kinds[:-1])
         if not run.dry_run:
