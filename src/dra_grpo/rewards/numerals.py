@@ -8,22 +8,26 @@ from fractions import Fraction
 
 _INTEGER = r"(?:[0-9]{1,300}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,90})"
 _SIGN = r"(?P<sign>[+-]?)\s*"
+_CYCLE = r"(?:\\(?:overline|bar|dot)\s*(?:\{\s*(?P<cycle>[0-9]{1,100})\s*\}|(?P<only>[0-9])))"
 _DECIMAL = re.compile(
-    rf"{_SIGN}(?P<integer>{_INTEGER})?(?:\.(?P<decimals>[0-9]{{0,300}}))?"
+    rf"{_SIGN}(?P<integer>{_INTEGER})?(?:\.(?P<decimals>[0-9]{{0,300}}){_CYCLE}?)?"
     r"(?:\s*\\(?:times|cdot)\s*10\s*\^\s*(?:\{\s*(?P<exponent>[+-]?[0-9]{1,3})\s*\}|(?P<digit>[0-9])))?"
 )
 _FRACTION = re.compile(
     rf"{_SIGN}(?:(?P<whole>{_INTEGER})?\s*"
     rf"\\frac\s*(?:\{{\s*(?P<minus>-?)\s*(?P<a>{_INTEGER})\s*\}}|(?P<b>[0-9]))"
     rf"\s*(?:\{{\s*(?P<c>{_INTEGER})\s*\}}|(?P<d>[0-9]))"
-    rf"|(?P<e>{_INTEGER})\s*/\s*(?P<f>{_INTEGER}))"
+    rf"|(?:(?P<units>{_INTEGER})\s+)?(?P<e>{_INTEGER})\s*/\s*(?P<f>{_INTEGER}))"
 )
 _BASED = re.compile(r"(?P<digits>[0-9]{1,300})_\s*(?:\{\s*(?P<long>[0-9]{1,3})\s*\}|(?P<short>[0-9]))")
 
 
 @dataclass(frozen=True)
 class Numeral:
-    """A number as written: its exact value, and whether the writing was exact (no decimal point, no power of ten)."""
+    """A number as written: its exact value, and whether the writing was exact.
+
+    A decimal point is not, unless its digits repeat under a bar, and neither is a power of ten.
+    """
 
     value: Fraction
     exact: bool
@@ -34,6 +38,8 @@ def numeral(text: str) -> Numeral | None:
 
     >>> numeral("-1,234.50"), numeral(r"1\\frac{4}{5}").value, numeral(r"6 \\times 10^{-2}").value
     (Numeral(value=Fraction(-2469, 2), exact=False), Fraction(9, 5), Fraction(3, 50))
+    >>> numeral(r"0.1\\overline{6}"), numeral("2 3/4").value
+    (Numeral(value=Fraction(1, 6), exact=True), Fraction(11, 4))
     >>> numeral("1/0") is None, numeral("2x") is None
     (True, True)
     """
@@ -70,13 +76,17 @@ def based(text: str) -> tuple[str, int] | None:
 
 def _decimal(text: str) -> Numeral | None:
     match = _DECIMAL.fullmatch(text)
-    if not match or not (match["integer"] or match["decimals"]):
+    if not match or not (match["integer"] or match["decimals"] or match["cycle"] or match["only"]):
         return None
     decimals = match["decimals"] or ""
+    cycle = match["cycle"] or match["only"] or ""
     power = int(match["exponent"] or match["digit"] or 0)
-    exact = match["decimals"] is None and match["exponent"] is None and match["digit"] is None
+    exact = bool(cycle) or match["decimals"] is None
+    exact = exact and match["exponent"] is None and match["digit"] is None
     digits = (match["integer"] or "0").replace(",", "") + decimals
-    value = Fraction(int(digits)) * Fraction(10) ** (power - len(decimals))
+    value = (int(digits) + Fraction(int(cycle or 0), 10 ** len(cycle) - 1 or 1)) * Fraction(10) ** (
+        power - len(decimals)
+    )
     return Numeral(-value if match["sign"] == "-" else value, exact)
 
 
@@ -88,7 +98,9 @@ def _fraction(text: str) -> Numeral | None:
     below = _integer(match["c"] or match["d"] or match["f"])
     if below == 0 or (match["whole"] and match["minus"]):  # `2\frac{-1}{2}` is a product
         return None
-    value = _integer(match["whole"] or "0") + Fraction(above, below)
+    if match["units"] and above >= below:  # `1 234/5` may be 1,234 / 5
+        return None
+    value = _integer(match["whole"] or match["units"] or "0") + Fraction(above, below)
     return Numeral(-value if (match["sign"] == "-") != (match["minus"] == "-") else value, True)
 
 
