@@ -44,6 +44,19 @@ from dra_grpo.rewards.units import without_unit
         ("2π", r"2\pi"),
         ("30°", "30"),
         (r"30^{\circ}", "30"),
+        (r"30\degree", "30"),
+        (r"30^\degree.", "30"),
+        (r"\text{18 dollars}", "18"),
+        (r"\mathbf{1,000}", "1,000"),
+        (r"\text{\$3.50}", "3.50"),
+        (r"\text{C}", r"\text{C}"),
+        ("50 percent", "50%"),
+        (r"50 \text{ percent}", "50%"),
+        (r"\approx 18", "18"),
+        ("= 18", "18"),
+        (r"\mathbb R", r"\mathbb{R}"),
+        (r"\varnothing", r"\emptyset"),
+        ("1 \t 2", "1 2"),
         (r"\sin 30^\circ + 1", r"\sin 30^\circ + 1"),
         ("\x005\x07", "5"),
         ("1\x002", "1 2"),
@@ -70,6 +83,20 @@ def test_tidy(text: str, tidied: str):
         ("12 sq cm", "12"),
         ("800 ml", "800"),
         ("5cm", "5"),
+        (r"5 \text{ cm}^{-1}", "5"),
+        (r"5 \text{ N/m}^2", "5"),
+        (r"5 \text{ kg m}^{-3}", "5"),
+        (r"5 \times 10^{33} \mathrm{ erg s^{-1}}", r"5 \times 10^{33}"),
+        (r"5 \mathrm{ m} / \mathrm{s}^2", "5"),
+        (r"5 \mathrm{J mol^{-1} K^{-1}}", "5"),
+        (r"5 \text{ N}\cdot\text{m}", "5"),
+        (r"5 \frac{\text{m}}{\text{s}^2}", "5"),
+        (r"5 \mu\mathrm{m}", "5"),
+        (r"5 \text{ }\mu\text{m}", "5"),
+        (r"5 \text{ Å}", "5"),
+        (r"5 \text{ J/(kg K)}", "5"),
+        (r"5 \text{ MHz}", "5"),
+        ("5 cm^{-1}", "5"),
     ],
 )
 def test_units_come_off(text: str, number: str):
@@ -94,6 +121,13 @@ def test_units_come_off(text: str, number: str):
         "cm",
         r"x \text{ is even}",
         r"2 \pi",
+        r"5 \text{ (or 6)}",
+        r"5 \text{ (or six)}",
+        r"5 \text{m} \text{or} \text{six}",
+        r"5 \cdot \mathrm{i}",
+        r"2 \text{ pm}",
+        r"5 \frac{\text{x}}{\text{s}}",
+        "5 m/s",
     ],
 )
 def test_what_is_no_unit_stays(text: str):
@@ -146,7 +180,21 @@ def test_tidy_settles_and_never_fails(text: str):
 
 
 @pytest.mark.parametrize(
-    "text", ["$" * 4096, " " * 4096, r"\text{" * 600, "1 a" * 1300, "5" + " " * 4000 + "x", "1e" * 2000, r"\," * 2000]
+    "text",
+    [
+        "$" * 4096,
+        " " * 4096,
+        r"\text{" * 600,
+        "1 a" * 1300,
+        "5" + " " * 4000 + "x",
+        "1e" * 2000,
+        r"\," * 2000,
+        r"5\text{m}" * 450 + "x",
+        r"5\text{" + "m" * 4000,
+        r"5\mathrm{" + "s^{-1}" * 600,
+        r"5 \frac{\text{m}" * 200,
+        "5" + r" \cdot\text{m}" * 300 + "x",
+    ],
 )
 def test_the_longest_text_that_is_tidied_takes_little_time(text: str):
     start = time.process_time()

@@ -37,12 +37,18 @@ _REWRITES = [
     (re.compile(r"(?<!\\)\\!"), ""),
     (re.compile(r"(?<!\\)\\[,;:> ]|\\q?quad(?![A-Za-z])|~"), " "),
     (re.compile(r"\\%"), "%"),
+    (re.compile(r"(?<=[0-9}])\s*(?:\\text\s*\{\s*percent\s*\}|percent(?![a-z]))"), "%"),
+    (re.compile(r"\^?\s*\\degree(?![A-Za-z])"), r"^\\circ"),
+    (re.compile(r"\\varnothing(?![A-Za-z])"), r"\\emptyset"),
+    (re.compile(r"\\mathbb\s+([A-Z])"), r"\\mathbb{\1}"),
+    (re.compile(r"^\s*(?:=|\\approx(?![A-Za-z]))"), ""),
     (re.compile(r"(?<![\w.])([0-9]{1,40}(?:\.[0-9]{0,40})?)[eE]([+-]?[0-9]{1,4})(?![\w.])"), r"\1 \\times 10^{\2}"),
 ]
 
 _WRAPPED = re.compile(
     r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mbox|operatorname|bf|rm)\s*\{([^{}]*)\}"
 )
+_QUANTITY = re.compile(r"\s*[-+]?\s*\.?[0-9]")
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _NAME = re.compile(r"\(?[A-Za-z][A-Za-z' -]*\)?")
 
@@ -60,7 +66,9 @@ def tidy(text: str) -> str:
     text = text.translate(_CHARACTERS)
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
-    return without_unit(text.strip().rstrip(".").rstrip())
+    text = " ".join(text.split()).rstrip(".").rstrip()
+    wrapped = _WRAPPED.fullmatch(text)
+    return without_unit(wrapped[1].strip() if wrapped and _QUANTITY.match(wrapped[1]) else text)
 
 
 def spelling(text: str) -> str:

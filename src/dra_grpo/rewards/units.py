@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 
-_POWER = r"(?:\^\s*(?:[0-9]|\{\s*[0-9]\s*\}))?"
-_DEGREES = re.compile(r"(?<=[0-9])\s*\^\s*(?:\\circ|\{\s*\\circ\s*\})$")
-_MARKED = re.compile(
-    r"(?:(?<=[0-9})\]])|(?<=\\pi))\s*\\(?:text|mbox|mathrm|textrm|textnormal|rm)\s*\{([A-Za-z ./-]+)\}\s*"
-    + _POWER
-    + "$"
+_EXPONENT = r"\^ ?(?:-?[0-9]|\{ ?-?[0-9]{1,2} ?\})"
+_FACTOR = (
+    r"(?:\\mu ?)?\\(?:text|mbox|mathrm|textrm|textnormal|rm) ?"
+    rf"\{{(?:[A-Za-zÅµμΩ ()./-]|\\cdot|{_EXPONENT})+\}} ?(?:{_EXPONENT})?"
 )
-_BARE = re.compile(r"(?<=[0-9})])\s+([A-Za-z][A-Za-z ./-]*)" + _POWER + "$")
-_ATTACHED = re.compile(r"(?<=[0-9})])(cm|mm|km|kg|mg|ft|mph|lbs?|hrs?)" + _POWER + "$")
+_PRODUCT = rf"{_FACTOR}(?: ?(?:/|\\cdot)? ?{_FACTOR})*"
+_DEGREES = re.compile(r"(?<=[0-9]) ?\^ ?(?:\\circ|\{ ?\\circ ?\})$")
+_MARKED = re.compile(rf"(?:(?<=[0-9}})\]])|(?<=\\pi)) ?({_PRODUCT}|\\frac ?\{{ ?{_PRODUCT}\}} ?\{{ ?{_PRODUCT}\}}) ?$")
+_BARE = re.compile(rf"(?<=[0-9}})]) ([A-Za-z][A-Za-z ./-]*)(?:{_EXPONENT})?$")
+_ATTACHED = re.compile(rf"(?<=[0-9}})])(cm|mm|km|kg|mg|ft|mph|lbs?|hrs?)(?:{_EXPONENT})?$")
+_WORD = re.compile(r"\\[A-Za-z]+|(/?[A-Za-zÅµμΩ]+)")
 
 _SHORT = re.compile("cm|mm|km|kg|mg|ft|in|yd|hr|lb|oz|m[lL]|sq|of|/[hs]")
-# Letters that a font command marks as a unit; `i` and `e` are numbers, and a bare letter is a variable.
-_SHORT_MARKED = re.compile(f"{_SHORT.pattern}|[mshgLlNJWVKCFA]")
+# What a font command marks as a unit; `i` and `e` are numbers, `\text{pm}` is a time, and a bare letter is a variable.
+_SHORT_MARKED = re.compile(
+    f"{_SHORT.pattern}|/?(?:[ndcmkMGTµμ]?(?:[mshgLlNJWVKCFATHΩ]|Hz|Pa|eV|pc)|Å|AU|ly|yr|dB|Wb|Bq|Sv|Gy)"
+)
 # Words behind a number that change it, or join it to another answer.
 _NO_UNIT = re.compile(
     "and|or|not|nor|but|either|neither|if|plus|minus|times|over|mod|base|hundreds?|thousands?|[mb]illions?|trillions?|"
@@ -29,7 +33,8 @@ _NO_UNIT = re.compile(
 def without_unit(text: str) -> str:
     """`text` without a degree sign or a unit at its end.
 
-    A unit is a marked one (`\\text{ cm}^2`), a word of three letters or more after a space, or a common short one.
+    A unit is a marked one (`\\text{ cm}^2`), a product of them (`\\mathrm{kg} \\mathrm{m}^{-3}`), a word of three
+    letters or more after a space, or a common short one. Spaces in `text` are single.
 
     >>> without_unit(r"15\\mbox{ cm}^2"), without_unit("39 apples"), without_unit(r"30^\\circ"), without_unit("5cm")
     ('15', '39', '30', '5')
@@ -45,7 +50,7 @@ def without_unit(text: str) -> str:
 
 
 def _is_unit(unit: str, short: re.Pattern[str]) -> bool:
-    words = re.findall(r"/?[A-Za-z]+", unit)
+    words = [word for word in _WORD.findall(unit) if word]  # not the commands
     return bool(words) and all(
         (len(word) > 2 or short.fullmatch(word)) and not _NO_UNIT.fullmatch(word) for word in words
     )
