@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,18 @@ def test_a_run_is_not_written_over(whole):
     mistaken = train(out, "--overwrite", "--embedder", "ngrm")
     assert mistaken.returncode == 2
     assert (out / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_run_killed_after_its_last_step_takes_no_other(whole, tmp_path):
+    out = tmp_path / "run"
+    shutil.copytree(whole[0], out)
+    for lost in ("eval.json", "report.html", "model.safetensors"):
+        (out / lost).unlink()
+    finished = train(out, "--resume")
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert metrics(out) == metrics(whole[0])
+    assert json.loads((out / "eval.json").read_text()) == json.loads((whole[0] / "eval.json").read_text())
+    assert (out / "model.safetensors").read_bytes() == (whole[0] / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])

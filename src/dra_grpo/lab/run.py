@@ -33,7 +33,7 @@ def train(settings: Settings) -> dict[str, Any]:
     import torch
 
     from dra_grpo.lab.cost import CostMeter, gpus_paid_for
-    from dra_grpo.lab.epoch_order import skip_epochs
+    from dra_grpo.lab.resumption import go_on
 
     directory = RunDirectory(str(settings.training.output_dir))
     checkpoint = _prepare(directory, settings)
@@ -52,13 +52,8 @@ def train(settings: Settings) -> dict[str, Any]:
         meter.write()
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
     base = _evaluate(trainer, settings)
-    if checkpoint and trainer.args.gradient_accumulation_steps % (
-        trainer.args.steps_per_generation * trainer.num_iterations
-    ):
-        print("note: --resume is not exact here: generation and optimisation steps do not align, and TRL does not")
-        print("checkpoint its generation buffer")
     if checkpoint:
-        skip_epochs(trainer, checkpoint_step(checkpoint))
+        go_on(trainer, checkpoint)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     trainer.save_model()
     trained = _evaluate(trainer, settings)
