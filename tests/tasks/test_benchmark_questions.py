@@ -155,6 +155,14 @@ def test_a_problem_without_a_text(problem, written):
         )
 
 
+@pytest.mark.parametrize("column", ["problem", "id"])
+def test_half_a_surrogate_pair_is_said_before_anything_is_sampled(column, written):
+    rows = [{"problem": "1 + 1?", "answer": "2", "id": "a"}, {"problem": "2 + 2?", "answer": "4", "id": "b"}]
+    rows[1][column] += "\ud800"
+    with pytest.raises(UsageError, match=r"character \d of .* is half a surrogate pair; mend the file"):
+        load_questions(BENCHMARKS["aime24"], written(rows))
+
+
 def test_files_that_are_not_there_or_empty(tmp_path):
     with pytest.raises(UsageError, match="math500: there is no file or folder"):
         load_questions(BENCHMARKS["math500"], tmp_path / "none.jsonl")

@@ -129,6 +129,8 @@ def _ids(rows: Sequence[Row], given: str | None, place: str) -> list[str]:
     for name in [given] if given is not None else ID_COLUMNS:
         ids = [str(row[name]) for row in rows if row.get(name) is not None]
         if len(set(ids)) == len(rows):
+            for id in ids:
+                _check_unicode(id, f"{place}, column {name!r}")
             return ids
         if given is not None:
             raise UsageError(f"{place}: column {name!r} has {len(set(ids))} different ids in {len(rows)} rows")
@@ -138,7 +140,18 @@ def _ids(rows: Sequence[Row], given: str | None, place: str) -> list[str]:
 def _text(value: Any, place: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{place}: the problem is {value!r}; expected a text")
+    _check_unicode(value, place)
     return value
+
+
+def _check_unicode(text: str, place: str) -> None:
+    """Refuse half a surrogate pair, as JSON's \\ud800 can put it: no tokenizer takes it, after hours of sampling."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{place}: character {error.start + 1} of {text[:60]!r} is half a surrogate pair; mend the file"
+        ) from error
 
 
 def _gold(value: Any, after: str | None) -> object:
