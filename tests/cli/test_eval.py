@@ -78,6 +78,8 @@ def test_compare(two_runs, capsys):
         (["m", "--tasks", "countdown", "--column", "countdown.gold=q"], "no column 'gold' to map in countdown"),
         (["m", "--tasks", "aime24", "--template", "r2"], "unknown template 'r2'; known: r1, qwen-math, paper, plain"),
         (["m", "--tasks", "aime24", "--temperature", "-1"], "temperature -1.0, top_p 0.95"),
+        (["m", "--tasks", "aime24", "--price-per-gpu-hour", "nan"], "the price of a GPU-hour is nan, expected 0 or"),
+        (["m", "--tasks", "aime24", "--price-per-gpu-hour", "inf"], "the price of a GPU-hour is inf, expected 0 or"),
         (["m", "--tasks", "aime24", "--engine", "hf"], "engine is 'hf', expected one of transformers, vllm, server"),
         (["m", "--tasks", "aime24", "--engine", "server"], "--engine server and --url go together"),
         (["m", "--tasks", "countdown", "--engine", "server", "--url", "host:1"], "url is 'host:1'; expected an http"),

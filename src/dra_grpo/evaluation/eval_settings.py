@@ -85,7 +85,7 @@ class EvalSettings:
                 raise UsageError(f"{name!r} is given data, columns or samples, but is none of --tasks")
         if self.batch_size < 1 or (self.devices is not None and self.devices < 0):
             raise UsageError(f"batch size {self.batch_size}, devices {self.devices}: expected at least 1 and 0")
-        if self.price is not None and self.price < 0:
+        if self.price is not None and not 0 <= self.price < float("inf"):
             raise UsageError(f"the price of a GPU-hour is {self.price}, expected 0 or more")
 
     def benchmark(self, task: str) -> Benchmark:
