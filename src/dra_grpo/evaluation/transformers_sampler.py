@@ -66,7 +66,7 @@ class TransformersSampler:
         from transformers import GenerationConfig, LogitsProcessorList
 
         width = max(map(len, rows))
-        ends = self.ends | self._stop_tokens(decoding)
+        ends = self.ends | stop_tokens(self.tokenizer, decoding)
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(ends, default=0)
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
@@ -94,13 +94,8 @@ class TransformersSampler:
     def _sample(self, request: Request, ids: list[int], decoding: Decoding) -> Sample:
         text = self.tokenizer.decode(ids, skip_special_tokens=True)
         stops = [text.index(stop) for stop in decoding.stop if stop in text]
-        ended = bool(stops) or ids[-1] in self.ends | self._stop_tokens(decoding)
+        ended = bool(stops) or ids[-1] in self.ends | stop_tokens(self.tokenizer, decoding)
         return Sample(request.key, text[: min(stops, default=None)], len(ids), truncated=not ended)
-
-    def _stop_tokens(self, decoding: Decoding) -> set[int]:
-        """Stop texts that are one token of this tokenizer."""
-        vocabulary = self.tokenizer.get_vocab()
-        return {vocabulary[stop] for stop in decoding.stop if stop in vocabulary}
 
     def _check_context(self, prompt: int, new: int) -> None:
         context = getattr(self.model.config, "max_position_embeddings", None)
@@ -144,6 +139,12 @@ def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
     if not ids:
         raise UsageError(f"the tokenizer makes no token of the prompt {str(prompt)[:60]!r}; is it this model's?")
     return ids
+
+
+def stop_tokens(tokenizer: Any, decoding: Decoding) -> set[int]:
+    """Stop texts that are one token; decoding leaves special tokens out, so that they are never seen in the text."""
+    vocabulary = tokenizer.get_vocab()
+    return {vocabulary[stop] for stop in decoding.stop if stop in vocabulary}
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
-from dra_grpo.evaluation.transformers_sampler import load_tokenizer, prompt_ids
+from dra_grpo.evaluation.transformers_sampler import load_tokenizer, prompt_ids, stop_tokens
 
 
 class VllmSampler:
@@ -61,6 +61,7 @@ class VllmSampler:
         from vllm.sampling_params import RequestOutputKind  # pyright: ignore[reportMissingImports]
 
         waiting: dict[str, Key] = {}
+        stops = sorted(stop_tokens(self.tokenizer, decoding))
         for number, request in enumerate(request for request in plan if request.key not in done):
             waiting[str(number)] = request.key
             self.engine.add_request(
@@ -73,6 +74,7 @@ class VllmSampler:
                     max_tokens=decoding.max_new_tokens,
                     seed=request.seed,
                     stop=list(decoding.stop) or None,
+                    stop_token_ids=stops or None,
                     output_kind=RequestOutputKind.FINAL_ONLY,
                 ),
             )

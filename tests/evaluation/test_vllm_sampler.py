@@ -1,0 +1,86 @@
+"""The vLLM engine against a stand-in that draws fixed tokens and ends them as vLLM 0.33 does."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.templates import TEMPLATES
+
+pytest.importorskip("transformers")
+
+STAND_IN = """
+from types import SimpleNamespace
+from transformers import AutoTokenizer
+from .sampling_params import RequestOutputKind
+
+DRAWN = {}  # prompt -> tokens that the model would draw, were it never stopped
+
+
+class SamplingParams:
+    def __init__(self, n, temperature, top_p, max_tokens, seed, stop, stop_token_ids, output_kind):
+        assert n == 1 and output_kind is RequestOutputKind.FINAL_ONLY
+        self.max_tokens, self.stop, self.stop_token_ids = max_tokens, stop or [], stop_token_ids or []
+
+
+class LLM:
+    def __init__(self, model, *, revision, dtype, tensor_parallel_size, max_model_len, gpu_memory_utilization):
+        self.tokenizer = AutoTokenizer.from_pretrained(model)
+        self.llm_engine, self.waiting = self, []
+
+    def add_request(self, request_id, prompt, params):
+        self.waiting.append((request_id, self.tokenizer.decode(prompt["prompt_token_ids"]), params))
+
+    def has_unfinished_requests(self):
+        return bool(self.waiting)
+
+    def step(self):
+        request_id, prompt, params = self.waiting.pop()  # they finish in any order
+        ids, text, reason = [], "", "length"
+        for token in DRAWN[prompt][: params.max_tokens]:
+            ids.append(token)
+            if token == self.tokenizer.eos_token_id or token in params.stop_token_ids:
+                reason = "stop"
+                break
+            text = self.tokenizer.decode(ids, skip_special_tokens=True)
+            if stops := [text.index(stop) for stop in params.stop if stop in text]:
+                reason, text = "stop", text[: min(stops)]
+                break
+        completion = SimpleNamespace(text=text, token_ids=ids, finish_reason=reason)
+        return [SimpleNamespace(request_id=request_id, finished=True, outputs=[completion])]
+"""
+
+
+@pytest.fixture
+def vllm(tmp_path, monkeypatch):
+    package = tmp_path / "vllm"
+    package.mkdir()
+    (package / "__init__.py").write_text(STAND_IN, encoding="utf-8")
+    (package / "sampling_params.py").write_text("from enum import Enum\nRequestOutputKind = Enum('K', 'FINAL_ONLY')\n")
+    for name in ("vllm", "vllm.sampling_params"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    import vllm
+
+    yield vllm
+    for name in ("vllm", "vllm.sampling_params"):
+        sys.modules.pop(name, None)
+
+
+def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
+    from dra_grpo.evaluation.vllm_sampler import VllmSampler
+
+    sampler = VllmSampler(str(tiny_model))
+    encode, template = sampler.tokenizer.encode, TEMPLATES["qwen-math"]
+    plan = [Request(Key(str(i), 0), template.prompt(f"What is {i}?"), i) for i in range(4)]
+    after = ["a<|im_end|>\n<|im_start|>user", "b<|endoftext|>c", "long and longer", "d"]
+    vllm.DRAWN.update({request.prompt: encode(text) for request, text in zip(plan, after, strict=True)})
+    decoding = Decoding(0.6, 0.95, 12, template.stop)
+    drawn = [sample for batch in sampler.sample(plan, {plan[3].key}, decoding) for sample in batch]
+    assert sorted(drawn, key=lambda sample: sample.key) == [
+        Sample(Key("0", 0), "a", 2, truncated=False),
+        Sample(Key("1", 0), "b", 2, truncated=False),
+        Sample(Key("2", 0), "long and lon", 12, truncated=True),
+    ]
