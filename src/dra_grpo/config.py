@@ -75,6 +75,8 @@ class RunConfig:
             raise UsageError("both --resume and --overwrite were given; take one: go on, or start anew")
         if self.samples_every < 1:
             raise UsageError(f"samples_every must be at least 1 step; got {self.samples_every}")
+        if self.evaluation_split not in ("validation", "test"):
+            raise UsageError(f"evaluation_split is {self.evaluation_split!r}; expected 'validation' or 'test'")
         if self.evaluation_problems < 0:
             raise UsageError(f"evaluation_problems must be at least 0; got {self.evaluation_problems}")
         if self.processes is not None and self.processes < 1:

@@ -1,5 +1,6 @@
 """`dra-grpo train` for real, with few steps: what it leaves, killing it, going on."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ import pytest
 pytest.importorskip("trl")
 
 ROOT = Path(__file__).parents[2]
-FEW = ["--max_steps", "6", "--save_steps", "2", "--per_device_train_batch_size", "16", "--evaluation_problems", "20"]
+FEW = ["--max_steps", "6", "--save_steps", "2", "--per_device_train_batch_size", "16", "--evaluation_problems", "20",
+       "--model_init_kwargs", '{"use_cache": true}']  # fmt: skip
 TIMES = ("seconds", "time", "runtime", "per_second", "share_of_step")
 
 
@@ -78,9 +81,39 @@ def test_a_run_is_not_written_over(whole):
     changed = train(out, "--resume", "--method", "none")
     assert changed.returncode == 2
     assert "was run with other settings (method: 'dra' -> 'none')" in changed.stderr
-    mistaken = train(out, "--overwrite", "--embedder", "ngrm")
-    assert mistaken.returncode == 2
+    for mistake in (["--embedder", "ngrm"], ["--evaluation_split", "tset"], ["--model_name_or_path", "docs"]):
+        mistaken = train(out, "--overwrite", *mistake)
+        assert mistaken.returncode == 2
+        assert mistaken.stderr.count("dra-grpo: error:") == 1
+    with (out / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        second = train(out, "--resume")
+    assert second.returncode == 2
+    assert "another run is writing here; wait for it, or choose another --output_dir" in second.stderr
+    record = (out / "environment.json").read_text()
+    (out / "environment.json").write_text(record.replace('"processes": 1', '"processes": 2'))
+    fewer = train(out, "--resume")
+    (out / "environment.json").write_text(record)
+    assert "was run with other settings (launched processes: 2 -> 1)" in fewer.stderr
     assert (out / "metrics.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        pytest.param(
+            ["--use_liger_kernel"],
+            "error: You have set `use_liger_kernel`",
+            marks=pytest.mark.skipif(find_spec("liger_kernel") is not None, reason="liger-kernel is installed"),
+        ),
+        (["--eval_strategy", "steps", "--eval_steps", "1"], "the trainer cannot be built: You have set `args.eval_st"),
+        (["--model_name_or_path", "docs"], "error: model 'docs' cannot be loaded: "),
+    ],
+)
+def test_what_is_not_here_is_said_in_one_line(tmp_path, flags, message):
+    refused = train(tmp_path / "run", *flags)
+    assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
+    assert message in refused.stderr.splitlines()[-1]
 
 
 def test_a_run_killed_after_its_last_step_takes_no_other(whole, tmp_path):

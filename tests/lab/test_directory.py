@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from dra_grpo.errors import UsageError
 from dra_grpo.lab.directory import RunDirectory
 
 
@@ -43,7 +46,24 @@ def test_clear_removes_the_run_and_nothing_else(tmp_path):
     checkpoint(tmp_path, 2, None)
     directory.config.write_text("method: dra\n")
     (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "model.safetensors").write_text("weights of the old run")
     assert directory.holds_run()
     directory.clear()
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     assert not directory.holds_run()
+
+
+def test_one_run_at_a_time(tmp_path):
+    directory = RunDirectory(tmp_path / "new" / "run")
+    with directory.locked(), pytest.raises(UsageError, match=r"another run is writing here"):
+        with RunDirectory(directory.path).locked():
+            pass
+    with RunDirectory(directory.path).locked():
+        assert not directory.holds_run()
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match=r"^output_dir '.*file/run' cannot be written: Not a directory; choose"):
+        with RunDirectory(tmp_path / "file" / "run").locked():
+            pass

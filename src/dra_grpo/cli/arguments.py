@@ -8,12 +8,13 @@ from dataclasses import MISSING, fields
 from itertools import pairwise
 from typing import Any, get_args, get_origin, get_type_hints
 
-from dra_grpo.cli.hardware import check_processes, force_cpu, launched_processes, planned
+from dra_grpo.cli.hardware import check_processes, force_cpu, planned
 from dra_grpo.cli.limits import check_limits
 from dra_grpo.cli.parser import CommandParser
 from dra_grpo.cli.recipe_file import OPTIONS_OF, layered, read_recipe, refuse_unknown
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
+from dra_grpo.lab.processes import launched_processes
 from dra_grpo.lab.settings import Settings
 
 OURS = (RunConfig, DRAConfig, DatasetConfig)

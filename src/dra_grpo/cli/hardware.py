@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Collection
 from typing import Any
 
 from dra_grpo.errors import UsageError
+from dra_grpo.lab.processes import launched_processes
 
 FORCED = {
     "use_vllm": (False, "vLLM needs a GPU; transformers generates"),
@@ -68,11 +68,6 @@ def check_processes(wanted: int | None) -> None:
             f"launch with torchrun --nproc_per_node {wanted} -m dra_grpo train ..., or set --processes {here} and "
             "--gradient_accumulation_steps to match"
         )
-
-
-def launched_processes() -> int:
-    """Processes of this run, as torchrun and accelerate tell each of them."""
-    return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def planned(kind: type, processes: int) -> type:

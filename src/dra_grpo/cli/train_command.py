@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +71,9 @@ def _finish(figures: dict[str, Any], output_dir: Path) -> None:
 
 def _print_forced(settings: Settings) -> None:
     """What a CPU changes in a recipe that is made for GPUs."""
-    if settings.forced and int(os.environ.get("RANK", 0)) == 0:
+    from dra_grpo.lab.processes import is_main_process
+
+    if settings.forced and is_main_process():
         print("on this CPU, the recipe's settings become:\n")
         print(
             table(

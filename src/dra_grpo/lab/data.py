@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from dra_grpo.errors import UsageError
+from dra_grpo.lab.processes import is_main_process
 from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.dataset import TAKEN
 
@@ -25,7 +25,7 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
     rows, longest = training_rows(settings), settings.dataset.max_prompt_tokens
     check_columns(rewards, rows)
     kept = fitting(rows, tokenizer, longest, settings.training.chat_template_kwargs)  # type: ignore[arg-type]
-    if len(kept) < len(rows) and int(os.environ.get("RANK", 0)) == 0:
+    if len(kept) < len(rows) and is_main_process():
         print(f"note: {len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
     check_count(len(kept), settings)
     return kept

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dra_grpo.errors import UsageError
 from dra_grpo.json_files import json_lines, write_json, write_json_lines
+from dra_grpo.lab.processes import is_main_process
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
+
+WEIGHTS = ("model*.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+"""What the trainer calls the weights it saves in the end."""
 
 
 class RunDirectory:
@@ -38,6 +46,34 @@ class RunDirectory:
         self.evaluation = self.path / "eval.json"
         self.report = self.path / "report.html"
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder in the main process; the system lets go of it when the process ends, however that happens.
+
+        Raises:
+            UsageError: another run holds it, or it cannot be written.
+        """
+        if not is_main_process():
+            yield
+            return
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UsageError(
+                f"output_dir {str(self.path)!r} cannot be written: {error.strerror}; choose another"
+            ) from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UsageError(
+                    f"{self.path}: another run is writing here; wait for it, or choose another --output_dir"
+                ) from error
+            except OSError:  # some network file systems have no locks
+                print(f"note: {self.path} cannot be locked; see that no other run writes there")
+            yield
+
     def holds_run(self) -> bool:
         """Whether a run has written here."""
         return self.config.exists() or any(self.path.glob("checkpoint-*"))
@@ -54,10 +90,12 @@ class RunDirectory:
         return None
 
     def clear(self) -> None:
-        """Remove what a run left, and nothing else that lies there."""
+        """Remove what a run left and nothing else; its weights too, which would pass for those of the new run."""
+        weights = (file for pattern in WEIGHTS for file in self.path.glob(pattern))
         for folder in self.path.glob("checkpoint-*"):
             shutil.rmtree(folder)
-        for file in (self.config, self.environment, self.metrics, self.samples, self.evaluation, self.report):
+        written = (self.config, self.environment, self.metrics, self.samples, self.evaluation, self.report)
+        for file in (*written, *weights):
             file.unlink(missing_ok=True)
 
     def cut_back(self, step: int) -> None:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DRAConfig, own_settings
 from dra_grpo.errors import UsageError
-from dra_grpo.json_files import write_whole
+from dra_grpo.json_files import read_json, write_whole
 from dra_grpo.lab.data import training_data
 from dra_grpo.lab.directory import RunDirectory, checkpoint_step
+from dra_grpo.lab.processes import is_main_process, launched_processes
 from dra_grpo.lab.reward_functions import function_name, rewards_by_name
 from dra_grpo.tasks import TASKS
 
@@ -30,13 +31,19 @@ def train(settings: Settings) -> dict[str, Any]:
     Raises:
         UsageError: a directory that holds another run, a model that is not there, or a setting that cannot work.
     """
+    directory = RunDirectory(str(settings.training.output_dir))
+    with directory.locked():
+        return _train(settings, directory)
+
+
+def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
     import torch
 
     from dra_grpo.lab.cost import CostMeter, gpus_paid_for
     from dra_grpo.lab.resumption import go_on
 
-    directory = RunDirectory(str(settings.training.output_dir))
     checkpoint = _prepare(directory, settings)
+    resolved = resolved_yaml(settings)  # before TRL writes into its settings
     meter = CostMeter(directory.environment, settings.run.price_per_gpu_hour, goes_on=settings.run.resume)
     trainer = build_trainer(settings, directory)
     trainer.add_callback(meter)
@@ -46,15 +53,17 @@ def train(settings: Settings) -> dict[str, Any]:
     if main:
         if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
             directory.clear()
-        directory.path.mkdir(parents=True, exist_ok=True)
-        write_whole(directory.config, resolved_yaml(settings))
+        write_whole(directory.config, resolved)
         directory.write_environment(settings.training.seed, trainer.accelerator.num_processes)
         meter.write()
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
     base = _evaluate(trainer, settings)
     if checkpoint:
         go_on(trainer, checkpoint)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    except ImportError as error:  # an optimiser's or kernel's package, which nobody asks for earlier
+        raise UsageError(" ".join(str(error).split())) from error
     trainer.save_model()
     trained = _evaluate(trainer, settings)
     if not main:
@@ -82,7 +91,7 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     from datasets import Dataset
     from transformers import PrinterCallback, ProgressCallback
     from transformers.utils.logging import disable_progress_bar
-    from trl import get_peft_config
+    from trl import get_peft_config, get_quantization_config
 
     from dra_grpo.engines.preflight import check_config
     from dra_grpo.engines.trl import DRAGRPOTrainer
@@ -97,22 +106,34 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     rows = training_data(settings, rewards, tokenizer)
     more: Any = settings.training.model_init_kwargs or {}
     settings.training.model_init_kwargs = {
-        **more,
         "dtype": settings.model.dtype,
         "attn_implementation": settings.model.attn_implementation,
         "revision": settings.model.model_revision,
+        **more,
     }
     samples = SamplesWriter(directory.samples, settings.run.samples_every)
-    trainer = DRAGRPOTrainer(
-        model=model,
-        reward_funcs=rewards,
-        args=settings.training,
-        train_dataset=Dataset.from_list(rows),
-        processing_class=tokenizer,
-        callbacks=[MetricsWriter(directory.metrics), samples, ProgressBar()],
-        peft_config=get_peft_config(settings.model),
-        dra=dra,
-    )
+    try:
+        trainer = DRAGRPOTrainer(
+            model=model,
+            reward_funcs=rewards,
+            args=settings.training,
+            train_dataset=Dataset.from_list(rows),
+            processing_class=tokenizer,
+            callbacks=[MetricsWriter(directory.metrics), samples, ProgressBar()],
+            quantization_config=get_quantization_config(settings.model),
+            peft_config=get_peft_config(settings.model),
+            dra=dra,
+        )
+    except UsageError:
+        raise
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        ImportError,
+        RuntimeError,
+    ) as error:  # a package, a file or a GPU that is not there
+        raise UsageError(f"the trainer cannot be built: {' '.join(str(error).split()):.400}") from error
     samples.trainer = trainer
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
@@ -138,10 +159,11 @@ def _tokenizer(model: str, revision: str | None) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision or "main")
-    except OSError as error:
-        first_line = str(error).partition("\n")[0]
+    except (OSError, ValueError) as error:
+        first_line = str(error).strip().partition("\n")[0].rstrip(" .:")
         raise UsageError(
-            f"model {model!r} cannot be loaded: {first_line} Name a model folder, or a hub name with the hub reachable"
+            f"model {model!r} cannot be loaded: {first_line}. Name a model folder, or a hub name with "
+            "the hub reachable"
         ) from error
 
 
@@ -188,7 +210,7 @@ def _prepare(directory: RunDirectory, settings: Settings) -> Path | None:
     if directory.config.exists():
         _compare(directory, settings)
     checkpoint = directory.last_checkpoint()
-    if checkpoint is None:
+    if checkpoint is None and is_main_process():
         print(f"note: {directory.path} holds no complete checkpoint; starting from the first step")
     return checkpoint
 
@@ -198,6 +220,8 @@ def _compare(directory: RunDirectory, settings: Settings) -> None:
 
     before = yaml.safe_load(directory.config.read_text(encoding="utf-8"))
     now = yaml.safe_load(resolved_yaml(settings))
+    before["launched processes"] = read_json(directory.environment).get("processes", launched_processes())
+    now["launched processes"] = launched_processes()
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k) and k not in NOT_COMPARED)
     if changed:
         shown = ", ".join(f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in changed)
