@@ -3,12 +3,15 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from dra_grpo.cli.main import main
 from dra_grpo.errors import UsageError
@@ -253,3 +256,16 @@ def test_countdown_is_exact_with_its_own_policy(tmp_path, tiny_model):
         model=str(tiny_model), tasks=("countdown",), out=tmp_path / "tiny", samples=1, limit=2, max_new_tokens=4
     )
     assert "exact" in evaluate(other)["tasks"]["countdown"]
+
+
+def test_exact_figures_are_never_those_of_another_model(tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(BASE_POLICY, model)
+    settings = EvalSettings(model=str(model), tasks=("countdown",), out=tmp_path / "out", samples=2, limit=5)
+    before = evaluate(settings)["tasks"]["countdown"]["exact"]["figures"]["pass@1"]["value"]
+    (tmp_path / "out" / "samples" / "countdown.jsonl").unlink()  # to draw anew, once it has been trained on
+    weights = load_file(model / "model.safetensors")
+    save_file({name: 1.1 * one for name, one in weights.items()}, model / "model.safetensors", {"format": "pt"})
+    after = evaluate(settings)["tasks"]["countdown"]["exact"]["figures"]["pass@1"]["value"]
+    fresh = evaluate(replace(settings, out=tmp_path / "fresh"))
+    assert after == fresh["tasks"]["countdown"]["exact"]["figures"]["pass@1"]["value"] != before

@@ -41,10 +41,11 @@ def evaluate(settings: EvalSettings) -> dict[str, Any]:
         _check_golds(task, questions.questions)
     directory = EvalDirectory(settings.out)
     with directory.locked():
-        directory.claim(settings.identity({task: questions.digest for task, questions in loaded.items()}))
+        identity = settings.identity({task: questions.digest for task, questions in loaded.items()})
+        directory.claim(identity)
         engine = LazySampler(settings)
         files = {task: _drawn(task, questions, settings, directory, engine) for task, questions in loaded.items()}
-        exact = _exact(loaded, settings, directory, engine)
+        exact = _exact(loaded, settings, identity, directory, engine)
         tasks = {task: _task(task, loaded[task], files[task], exact, settings, directory) for task in settings.tasks}
         results = {
             "model": settings.model,
@@ -95,17 +96,23 @@ def _drawn(
 
 
 def _exact(
-    loaded: dict[str, Questions], settings: EvalSettings, directory: EvalDirectory, engine: LazySampler
+    loaded: dict[str, Questions],
+    settings: EvalSettings,
+    identity: dict[str, Any],
+    directory: EvalDirectory,
+    engine: LazySampler,
 ) -> dict[str, Any] | None:
-    """Countdown's exact figures, from the folder where they are there for these problems and this many samples."""
+    """Countdown's exact figures, from the folder where they are there for this model, problems and samples."""
     if "countdown" not in loaded or settings.engine != "transformers":
         return None
     file = directory.exact("countdown")
     questions, samples = loaded["countdown"].questions, settings.count("countdown")
     before = read_json(file)
-    if before.get("samples") == samples and before.get("ids") == [question.id for question in questions]:
+    of = {name: identity[name] for name in ("model", "weights", "revision", "dtype")}
+    of |= {"questions": identity["tasks"]["countdown"]["questions"], "count": len(questions), "samples": samples}
+    if before.get("of") == of:
         return before
-    exact = exact_countdown(engine.sampler.model, engine.sampler.tokenizer, questions, samples)
+    exact = {"of": of, **exact_countdown(engine.sampler.model, engine.sampler.tokenizer, questions, samples)}
     write_json(file, exact)
     return exact
 

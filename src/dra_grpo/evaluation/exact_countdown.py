@@ -23,15 +23,14 @@ def exact_countdown(model: Any, tokenizer: Any, questions: Sequence[Question], s
         samples: k of pass@k, distinct and coverage.
 
     Returns:
-        `{"samples": k, "ids": [...], "per_problem": {name: [N floats]}}`, or `{"why_not": reason}`.
+        `{"ids": [...], "per_problem": {name: [N floats]}}`, or `{"why_not": reason}`.
     """
     try:
         probabilities = exact_probabilities(model, tokenizer, [Problem.from_prompt(one.problem) for one in questions])
         per_problem = exact_figures(probabilities, samples)
     except UsageError as error:
-        return {"samples": samples, "ids": [one.id for one in questions], "why_not": str(error)}
+        return {"why_not": str(error)}
     return {
-        "samples": samples,
         "ids": [one.id for one in questions],
         "per_problem": {name: values.tolist() for name, values in per_problem.items()},
     }
