@@ -252,6 +252,8 @@ def test_countdown_is_exact_with_its_own_policy(tmp_path, tiny_model):
         model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "cold", samples=2, limit=5, temperature=0.5
     )
     assert "sampled_z" not in evaluate(cold)["tasks"]["countdown"]["exact"]
+    asked = replace(settings, out=tmp_path / "asked", samples=2, limit=5, template="qwen-math")
+    assert "sampled_z" not in evaluate(asked)["tasks"]["countdown"]["exact"]
     other = EvalSettings(
         model=str(tiny_model), tasks=("countdown",), out=tmp_path / "tiny", samples=1, limit=2, max_new_tokens=4
     )

@@ -143,7 +143,8 @@ def _task(
         "cost": cost(file.seconds, file.device_seconds, settings.price),
     }
     if task == "countdown" and exact is not None:
-        result["exact"] = exact_report(exact, scored, decoding.temperature == 1 == decoding.top_p)
+        comparable = decoding.temperature == 1 == decoding.top_p and result["template"] == "plain"
+        result["exact"] = exact_report(exact, scored, comparable)
         for name, values in exact.get("per_problem", {}).items():
             for row, value in zip(result["per_problem"], values, strict=True):
                 row[f"exact_{name}"] = value

@@ -44,7 +44,7 @@ def exact_report(exact: dict[str, Any], scored: Sequence[Scored], comparable: bo
     Args:
         exact: from `exact_countdown`.
         scored: the same problems' samples.
-        comparable: whether the samples were drawn at temperature 1 and top_p 1.
+        comparable: whether the samples were drawn at temperature 1 and top_p 1, from the problems as they stand.
     """
     if "why_not" in exact:
         return {"why_not": exact["why_not"]}
