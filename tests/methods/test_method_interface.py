@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from dra_grpo import METHODS, Adjusted, Rollouts, adjust_rewards
+from dra_grpo.errors import UsageError
 from dra_grpo.methods import Method, check_needs
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,19 @@ def test_a_method_object_in_place_of_a_name():
 def test_a_wrong_name_is_answered_with_the_near_one():
     with pytest.raises(ValueError, match="unknown method 'darlin'; did you mean 'darling'"):
         adjust_rewards(torch.ones(2), None, method="darlin")
+
+
+@pytest.mark.parametrize(
+    ("rewards", "embeddings", "more", "message"),
+    [
+        ((2, 3), (2, 3, 0), {}, "at least one feature"),
+        ((4,), (3, 2), {}, r"embeddings must be rewards' shape \(4,\) with a last dimension D; got \(3, 2\)"),
+        ((4,), (4, 2), {"correct": torch.ones(3)}, r"correct must be shaped like rewards, \(4,\); got \(3,\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_a_person_s_to_mend(rewards, embeddings, more, message):
+    with pytest.raises(UsageError, match=message):
+        adjust_rewards(torch.ones(rewards), torch.ones(embeddings), **more)
 
 
 def test_texts_of_groups_must_be_shaped_like_the_rewards():

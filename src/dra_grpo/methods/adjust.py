@@ -58,13 +58,13 @@ def adjust_rewards(
     shape = tuple(rewards.shape)
     if embeddings is not None:
         if tuple(embeddings.shape[:-1]) != shape:
-            raise ValueError(
+            raise UsageError(
                 f"embeddings must be rewards' shape {shape} with a last dimension D; got {tuple(embeddings.shape)}"
             )
-        embeddings = embeddings.reshape(-1, embeddings.shape[-1])
+        embeddings = embeddings.reshape(len(flat), embeddings.shape[-1])
     for name, value in (("correct", correct), ("logprobs", logprobs)):
         if value is not None and tuple(value.shape) != shape:
-            raise ValueError(f"{name} must be shaped like rewards, {shape}; got {tuple(value.shape)}")
+            raise UsageError(f"{name} must be shaped like rewards, {shape}; got {tuple(value.shape)}")
     rollouts = Rollouts(
         flat,
         index.group,
