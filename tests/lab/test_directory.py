@@ -55,15 +55,15 @@ def test_clear_removes_the_run_and_nothing_else(tmp_path):
 
 def test_one_run_at_a_time(tmp_path):
     directory = RunDirectory(tmp_path / "new" / "run")
-    with directory.locked(), pytest.raises(UsageError, match=r"another run is writing here"):
-        with RunDirectory(directory.path).locked():
-            pass
+    second = RunDirectory(directory.path).locked()
+    with directory.locked(), pytest.raises(UsageError, match=r"another run is writing here"), second:
+        pass
     with RunDirectory(directory.path).locked():
         assert not directory.holds_run()
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=r"^output_dir '.*file/run' cannot be written: Not a directory; choose"):
-        with RunDirectory(tmp_path / "file" / "run").locked():
-            pass
+    message = r"^output_dir '.*file/run' cannot be written: Not a directory; choose another$"
+    with pytest.raises(UsageError, match=message), RunDirectory(tmp_path / "file" / "run").locked():
+        pass

@@ -106,6 +106,32 @@ def test_variants_differ_where_they_should(dr):
             assert without_output(merged(folder / "one-gpu" / file)) == without_output(each) | ONE_GPU | THOUSAND
 
 
+@pytest.mark.parametrize(
+    ("flags", "steps", "generations"),
+    [
+        # What a real trainer took on a CPU: 13 problems, 4 completions each, 8 a micro-step.
+        ("--max_steps 5 --steps_per_generation 4", 5, 2),
+        ("--max_steps 5 --steps_per_generation 3 --num_iterations 2", 5, 1),
+        ("--max_steps -1 --num_train_epochs 2.5", 15, 15),
+        ("--max_steps -1 --num_train_epochs 1.5 --steps_per_generation 1 --gradient_accumulation_steps 4", 3, 10),
+        ("--max_steps -1 --num_train_epochs 1 --num_iterations 2 --gradient_accumulation_steps 2", 6, 3),
+        ("--max_steps -1 --num_train_epochs 3 --generation_batch_size 16", 18, 9),
+    ],
+)
+def test_steps_are_those_the_trainer_takes(tmp_path, flags, steps, generations):
+    problems = tmp_path / "problems.jsonl"
+    problems.write_text("".join(json.dumps({"prompt": f"{n}", "solution": f"{n}"}) + "\n" for n in range(13)))
+    batch = ["--per_device_train_batch_size", "8", "--num_generations", "4", "--dataset_name", str(problems)]
+    resolved = settings(ROOT / "recipes/countdown.yaml", "--task", "dataset", *batch, *flags.split())
+    rows = dict(batch_rows(resolved))
+    assert (rows["optimiser steps"], rows["generation steps"]) == (steps, generations)
+
+
+def test_a_dry_run_refuses_a_subset_smaller_than_a_generation():
+    with pytest.raises(UsageError, match="3 problems to train on, but one generation takes 8 prompts"):
+        plan(settings(ROOT / "recipes/paper/dra-grpo.yaml", "--subset", "3"))
+
+
 def test_a_dry_run_refuses_a_k_larger_than_the_group():
     flags = ["--method", "pass-at-k", "--method_options.k", "9"]
     with pytest.raises(UsageError, match="k=9 needs groups of 9 or more; got 8 completions a prompt"):

@@ -38,16 +38,7 @@ def batch_rows(settings: Settings) -> list[list[Any]]:
     step = args.per_device_train_batch_size * args.gradient_accumulation_steps * world
     prompts = args.generation_batch_size // group
     problems = problem_count(settings)
-    # Micro-steps that one generation feeds, each process counting its own.
-    fed = args.steps_per_generation * args.num_iterations
-    if args.max_steps > 0:
-        steps, generations = args.max_steps, args.max_steps * args.gradient_accumulation_steps / fed
-    elif problems:
-        generations = problems // prompts * args.num_train_epochs
-        in_epoch = math.ceil(problems // prompts * fed / args.gradient_accumulation_steps)
-        steps = math.ceil(in_epoch * args.num_train_epochs)
-    else:
-        steps = generations = None
+    steps, generations = _steps(args, problems)
     server = settings.run.server_gpus
     if server is None:
         server = int(args.use_vllm and args.vllm_mode == "server")
@@ -58,7 +49,7 @@ def batch_rows(settings: Settings) -> list[list[Any]]:
         ["completions a generation step", args.generation_batch_size],
         ["training processes", world],
         ["GPUs that serve generation", server],
-        ["generation steps", "unknown" if generations is None else f"{generations:g}"],
+        ["generation steps", "unknown" if generations is None else generations],
         ["optimiser steps", "unknown" if steps is None else steps],
     ]
     if problems:
@@ -66,6 +57,21 @@ def batch_rows(settings: Settings) -> list[list[Any]]:
         if generations is not None:
             rows.append(["epochs", f"{generations * prompts / problems:.3g}"])
     return rows
+
+
+def _steps(args: Any, problems: int | None) -> tuple[int | None, int | None]:
+    """Optimiser steps and generations, as Trainer and TRL count them; None where the size of the data decides."""
+    # Micro-steps that one generation feeds, and those of an epoch, each process counting its own.
+    fed = args.steps_per_generation * args.num_iterations
+    if not problems:
+        steps = args.max_steps if args.max_steps > 0 else None
+        return steps, steps and math.ceil(steps * args.gradient_accumulation_steps / fed)
+    epoch = problems * args.num_generations // args.generation_batch_size * fed
+    # The last optimiser step of an epoch takes what is left of it.
+    in_epoch = math.ceil(epoch / args.gradient_accumulation_steps)
+    steps = args.max_steps if args.max_steps > 0 else math.ceil(in_epoch * args.num_train_epochs)
+    whole, rest = divmod(steps, in_epoch)
+    return steps, math.ceil((whole * epoch + rest * args.gradient_accumulation_steps) / fed)
 
 
 def problem_count(settings: Settings) -> int | None:
@@ -80,7 +86,10 @@ def problem_count(settings: Settings) -> int | None:
         check_columns(reward_functions(settings), rows)
         check_count(len(rows), settings)
         return len(rows)
-    return data.subset or KNOWN_SIZES.get((data.dataset_name, data.dataset_train_split))
+    known = data.subset or KNOWN_SIZES.get((data.dataset_name, data.dataset_train_split))
+    if known:
+        check_count(known, settings)
+    return known
 
 
 def _memory(settings: Settings) -> str:
