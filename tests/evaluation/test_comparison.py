@@ -116,6 +116,27 @@ def test_unequal_numbers_of_samples():
         compare(results(1, samples=4), results(2, samples=16), "pass@8")
 
 
+def test_figures_that_grow_with_the_samples_need_as_many_on_both_sides():
+    with pytest.raises(
+        UsageError, match=r"aime24: distinct grows with the samples, which are 4 and 16; .*--samples 4"
+    ):
+        compare(results(1, samples=4), results(2, samples=16), "distinct")
+
+
+@pytest.mark.parametrize("metric", ["avg", "pass@4"])
+def test_an_average_knows_no_more_than_its_benchmarks(metric):
+    """No problem solved on either side: that says as much of the average as of each of them."""
+    sides = [results(seed, samples=8) for seed in (1, 2)]
+    for side in sides:
+        for row in side["tasks"]["aime24"]["per_problem"] + side["tasks"]["math500"]["per_problem"]:
+            row["correct"] = 0
+    found = compare(*sides, metric)
+    parts = [task["difference"] for task in found["tasks"].values()]
+    assert all(part["low"] < 0 < part["high"] for part in parts)
+    width = sum(part["high"] ** 2 for part in parts) ** 0.5 / 2
+    assert found["average"]["difference"] == {"value": 0, "low": pytest.approx(-width), "high": pytest.approx(width)}
+
+
 def test_what_cannot_be_compared():
     with pytest.raises(UsageError, match="no benchmark in common: aime24, math500 on one side and amc23 on the other"):
         compare(results(1), results(2, problems=(("amc23", 40),)))

@@ -16,7 +16,7 @@ from dra_grpo.evaluation.eval_directory import EvalDirectory
 from dra_grpo.evaluation.figures import pass_at_k
 from dra_grpo.evaluation.intervals import Interval, bootstrap_difference
 from dra_grpo.evaluation.significance import holm, sign_flip_p
-from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, constant_interval, percentile_interval, spread
+from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, average_interval, constant_interval, spread
 from dra_grpo.evaluation.two_levels import two_level_means as resampled_means
 from dra_grpo.json_files import read_json
 
@@ -90,7 +90,7 @@ def compare(
         tasks[name]["p_holm"] = p
     if detect is not None and metric != "avg":
         raise UsageError(f"--detect is about avg, not {metric}; leave --metric out")
-    average = _average(pairs, measured, metric) if len(names) > 1 else None
+    average = _average(pairs, measured, metric, tasks) if len(names) > 1 else None
     return {
         "first": first["model"],
         "second": second["model"],
@@ -120,6 +120,12 @@ def _pair(name: str, first: dict[str, Any], second: dict[str, Any], notes: list[
 
 def _measured(name: str, pair: Pair, metric: str) -> tuple[Tensor, Tensor]:
     """The metric of every problem on both sides, each (M,)."""
+    counts = {row["samples"] for rows in pair for row in rows}
+    if metric in GROW and len(counts) > 1:
+        raise UsageError(
+            f"{name}: {metric} grows with the samples, which are {min(counts)} and {max(counts)}; run `dra-grpo eval` "
+            f"again with --samples {min(counts)}, which draws none anew"
+        )
     return _values(name, pair.first, metric), _values(name, pair.second, metric)
 
 
@@ -146,6 +152,9 @@ METRICS: dict[str, Callable[[dict[str, Any]], float]] = {
 }
 """name -> what it is of one problem."""
 
+GROW = ("distinct", "exact_distinct", "exact_coverage")
+"""Metrics of a problem's n samples together: another n is another figure."""
+
 
 def _arms(pair: Pair) -> list[Arm]:
     return [
@@ -163,7 +172,9 @@ def _interval(pair: Pair, before: Tensor, after: Tensor, metric: str) -> Interva
     return bootstrap_difference(after, before)
 
 
-def _average(pairs: dict[str, Pair], measured: dict[str, tuple[Tensor, Tensor]], metric: str) -> dict[str, Any]:
+def _average(
+    pairs: dict[str, Pair], measured: dict[str, tuple[Tensor, Tensor]], metric: str, tasks: dict[str, Any]
+) -> dict[str, Any]:
     """The mean over benchmarks, each counting the same."""
     differences = [after - before for before, after in measured.values()]
     weighted = torch.cat([one / len(one) / len(differences) for one in differences])
@@ -171,11 +182,11 @@ def _average(pairs: dict[str, Pair], measured: dict[str, tuple[Tensor, Tensor]],
         resampled = [resampled_means(_arms(pair), seed=number) for number, pair in enumerate(pairs.values())]
     else:
         resampled = [_bootstrap(one, seed) for seed, one in enumerate(differences)]
-    value = weighted.sum().item()
+    parts = [Interval(**task["difference"]) for task in tasks.values()]
     return {
         "first": _macro([before for before, _ in measured.values()]),
         "second": _macro([after for _, after in measured.values()]),
-        "difference": percentile_interval(value, torch.stack(resampled).mean(0))._asdict(),
+        "difference": average_interval(parts, resampled)._asdict(),
         "p": sign_flip_p(weighted),
     }
 

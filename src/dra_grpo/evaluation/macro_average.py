@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import hypot
 from typing import Any
 
 import torch
 
-from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, percentile_interval, spread, two_level_means
+from dra_grpo.evaluation.intervals import Interval
+from dra_grpo.evaluation.two_levels import Arm, average_interval, spread, two_level_means
 
 
 def macro_average(tasks: dict[str, Any]) -> dict[str, Any] | None:
@@ -16,21 +16,14 @@ def macro_average(tasks: dict[str, Any]) -> dict[str, Any] | None:
     if len(tasks) < 2:
         return None
     arms = [_arm(task["per_problem"]) for task in tasks.values()]
-    resampled = torch.stack([two_level_means([one], seed=number) for number, one in enumerate(arms)]).mean(0)
-    means = [(one.correct / one.samples).mean().item() for one in arms]
+    resampled = [two_level_means([one], seed=number) for number, one in enumerate(arms)]
+    entries = [task["figures"][f"avg@{task['samples']}"] for task in tasks.values()]
+    interval = average_interval([Interval(*(one[end] for end in Interval._fields)) for one in entries], resampled)
     parts = [spread([one]) for one in arms]
-    value = sum(means) / len(means)
-    interval = percentile_interval(value, resampled)
-    # A task whose problems all came out alike has no spread to resample, only the bound of its own interval.
-    constant = [accuracy_interval([one]) for one, part in zip(arms, parts, strict=True) if part.total == 0]
-    low = value - hypot(value - interval.low, *((one.value - one.low) / len(arms) for one in constant))
-    high = value + hypot(interval.high - value, *((one.high - one.value) / len(arms) for one in constant))
     known = [part.stderr_samples for part in parts if part.stderr_samples is not None]
     return {
         "tasks": list(tasks),
-        "value": value,
-        "low": low,
-        "high": high,
+        **interval._asdict(),
         "stderr": sum(part.stderr**2 for part in parts) ** 0.5 / len(parts),
         "stderr_samples": sum(error**2 for error in known) ** 0.5 / len(parts) if len(known) == len(parts) else None,
     }

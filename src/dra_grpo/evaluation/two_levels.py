@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from typing import NamedTuple
 
 import torch
@@ -174,6 +174,26 @@ def percentile_interval(value: float, resampled: Tensor, confidence: float = 0.9
         raise UsageError(f"confidence is {confidence}, expected a number between 0 and 1")
     tails = torch.tensor([(1 - confidence) / 2, (1 + confidence) / 2], dtype=torch.float64)
     return Interval(value, *resampled.quantile(tails).tolist())
+
+
+def average_interval(parts: Sequence[Interval], resampled: Sequence[Tensor]) -> Interval:
+    """The mean over benchmarks, each counting the same, with its 95% interval.
+
+    A benchmark whose problems all came out alike has nothing to resample; the bound that its own interval puts on
+    other problems is added as an independent error.
+
+    Args:
+        parts: each benchmark's own interval.
+        resampled: (R,) resampled means of each.
+    """
+    value = sum(part.value for part in parts) / len(parts)
+    around = percentile_interval(value, torch.stack(list(resampled)).mean(0))
+    alike = [part for part, means in zip(parts, resampled, strict=True) if means.max() - means.min() < 1e-9]
+    return Interval(
+        value,
+        value - hypot(value - around.low, *((part.value - part.low) / len(parts) for part in alike)),
+        value + hypot(around.high - value, *((part.high - part.value) / len(parts) for part in alike)),
+    )
 
 
 def _variance(arm: Arm) -> Tensor:
