@@ -88,6 +88,8 @@ def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
         ("max_completion_length: 0", [], "expected at least 1$"),
         ("learning_rate: .nan", [], "^learning_rate is nan; expected at least 0$"),
         ("temperature: 0", [], "^temperature is 0.0; expected a number above 0$"),
+        ("vllm_mode: colocated", [], "^vllm_mode is 'colocated'; expected server or colocate$"),
+        ("vllm_gpu_memory_utilization: 1", [], "expected a share between 0 and 1$"),
         ("max_steps: 0", [], "^max_steps is 0; expected at least 1, or -1 to train for num_train_epochs$"),
         ("num_generations: 7\nper_device_train_batch_size: 8", [], "must be divisible by num_generations"),
     ],

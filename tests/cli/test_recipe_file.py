@@ -51,6 +51,20 @@ def test_options_go_with_their_choice(recipes):
     assert same.dra.method_options == {"smi": "logdet", "jitter": 1}
 
 
+def test_options_stay_where_the_choice_is_only_said_again(recipes):
+    folder = recipes(a="embedder_options: {model: mine}\nmethod: dra_robust\nmethod_options: {smi: logdet}\n")
+    again = ["--embedder", "sentence-transformer", "--method", "dra-robust"]
+    settings = parse_settings(["--config", str(folder / "a.yaml"), *again, *CPU])
+    assert (settings.dra.embedder_options, settings.dra.method_options) == ({"model": "mine"}, {"smi": "logdet"})
+
+
+def test_a_whole_mapping_and_single_keys_of_it_on_one_line(recipes):
+    folder = recipes(a="method_options: {clamp: false}\n")
+    flags = ["--method_options.jitter", "0.5", "--method_options", '{"smi": "logdet", "jitter": 1}']
+    settings = parse_settings(["--config", str(folder / "a.yaml"), *flags, *CPU])
+    assert settings.dra.method_options == {"smi": "logdet", "jitter": 0.5}
+
+
 def test_mappings_merge_at_any_depth_and_from_flags():
     below = {"reward_options": {"cosine-length": {"max_tokens": 9, "short_wrong": 0.0}}, "seed": 1}
     above = {"reward_options": {"cosine-length": {"max_tokens": 5}, "format": {"answer_tags": False}}}
@@ -110,6 +124,7 @@ def test_what_cannot_be_extended(recipes, texts, message):
     ("flags", "message"),
     [
         (["--method_options.smi", "["], r"--method_options.smi is '\[', which is not YAML"),
+        (["--config", ""], "config file '' cannot be read"),
         (["--method_options.a", "1", "--method_options.a.b", "2"], "goes into 'a', which another flag sets to 1"),
     ],
 )

@@ -132,6 +132,20 @@ def test_a_dry_run_refuses_a_subset_smaller_than_a_generation():
         plan(settings(ROOT / "recipes/paper/dra-grpo.yaml", "--subset", "3"))
 
 
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--reward_funcs", "format", "math.pi"], r"reward 'math.pi' is 3.14.*; expected a function \(completions"),
+        (["--reward_funcs", "format", "os.path"], "reward 'os.path' is <module"),
+        (["--answer", "math:pi"], "answer 'math:pi' is 3.14"),
+        (["--system_prompt", "think-anwser"], "unknown system prompt 'think-anwser'; did you mean"),
+    ],
+)
+def test_a_dry_run_refuses_what_is_no_function_or_prompt(flags, message):
+    with pytest.raises(UsageError, match=message):
+        plan(settings(ROOT / "recipes/paper/dra-grpo.yaml", *flags))
+
+
 def test_a_dry_run_refuses_a_k_larger_than_the_group():
     flags = ["--method", "pass-at-k", "--method_options.k", "9"]
     with pytest.raises(UsageError, match="k=9 needs groups of 9 or more; got 8 completions a prompt"):

@@ -45,7 +45,7 @@ def parse_settings(arguments: list[str]) -> Settings:
             action.type = _json_mapping
     names = {f.name for kind in kinds for f in fields(kind)}
     config, flags = _split_config(arguments)
-    values = read_recipe(config, names) if config else {}
+    values = {} if config is None else read_recipe(config, names)
     flags, dotted = _split_dotted(flags)
     refuse_unknown(dotted, names, "unknown option")
     values = layered(values, {**_choices(flags), **dotted})
@@ -64,6 +64,8 @@ def parse_settings(arguments: list[str]) -> Settings:
         chosen, rest = parser.parse_known_args(flags)
         if rest:
             raise UsageError(f"unexpected argument {rest[0]!r}; options are --name value")
+        for name in dotted.keys() & by_hand & MAPPINGS:  # the whole mapping came last; its single keys were meant too
+            setattr(chosen, name, layered(getattr(chosen, name), dotted[name]))
         check_limits(chosen)
         forced = force_cpu(chosen, by_hand) if chosen.use_cpu else []
         run, dra, dataset, model = (_build(kind, chosen) for kind in kinds[:-1])

@@ -23,6 +23,7 @@ CHOICES = {
     "loss_type": ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"),
     "scale_rewards": ("group", "batch", "none"),
     "importance_sampling_level": ("token", "sequence"),
+    "vllm_mode": ("server", "colocate"),
 }
 """setting -> what trl 1.16 knows."""
 
@@ -49,5 +50,9 @@ def check_limits(settings: Namespace) -> None:
             raise UsageError(f"{name} is {value}; expected at least {least}")
     if not 0 < settings.temperature < math.inf:
         raise UsageError(f"temperature is {settings.temperature}; expected a number above 0")
+    if not 0 < settings.vllm_gpu_memory_utilization < 1:
+        raise UsageError(
+            f"vllm_gpu_memory_utilization is {settings.vllm_gpu_memory_utilization}; expected a share between 0 and 1"
+        )
     if settings.max_steps == 0:
         raise UsageError("max_steps is 0; expected at least 1, or -1 to train for num_train_epochs")

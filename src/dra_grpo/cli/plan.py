@@ -14,6 +14,7 @@ from dra_grpo.lab.run import dra_config, model_path, reward_functions
 from dra_grpo.lab.settings import Settings
 from dra_grpo.methods import METHODS, check_needs
 from dra_grpo.tasks.dataset_source import KNOWN_SIZES, is_local
+from dra_grpo.tasks.prompts import system_text
 
 
 def plan(settings: Settings) -> str:
@@ -86,6 +87,7 @@ def problem_count(settings: Settings) -> int | None:
         check_columns(reward_functions(settings), rows)
         check_count(len(rows), settings)
         return len(rows)
+    system_text(data.system_prompt)
     known = data.subset or KNOWN_SIZES.get((data.dataset_name, data.dataset_train_split))
     if known:
         check_count(known, settings)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.errors import UsageError
 
 OPTIONS_OF = {
@@ -16,6 +18,12 @@ OPTIONS_OF = {
     "lr_scheduler_type": "lr_scheduler_kwargs",
 }
 """choice -> its options, which do not outlive it: whoever chooses anew starts without."""
+
+UNSAID = {
+    **{f.name: f.default for kind in (RunConfig, DRAConfig) for f in fields(kind) if f.name in OPTIONS_OF},
+    "lr_scheduler_type": "linear",
+}
+"""choice -> what it is where no file says."""
 
 
 def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -52,7 +60,9 @@ def layered(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     {'method': 'dra', 'method_options': {'smi': 'logdet', 'jitter': 0.1}}
     """
     dropped = {
-        options for choice, options in OPTIONS_OF.items() if choice in above and above[choice] != below.get(choice)
+        options
+        for choice, options in OPTIONS_OF.items()
+        if choice in above and _spelling(above[choice]) != _spelling(below.get(choice, UNSAID[choice]))
     }
     merged = {name: value for name, value in below.items() if name not in dropped}
     for name, value in above.items():
@@ -60,6 +70,10 @@ def layered(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
             value = layered(merged[name], value)
         merged[name] = value
     return merged
+
+
+def _spelling(choice: Any) -> str:
+    return str(choice).replace("_", "-")
 
 
 def refuse_unknown(keys: Iterable[Any], names: Collection[str], what: str) -> None:

@@ -54,7 +54,8 @@ def check_config(dra: DRAConfig) -> None:
         if EMBEDDERS[dra.embedder] is PolicyEmbedder and dra.embed != "completion":
             raise UsageError(f"embedder 'policy' pools whole completions; got embed={dra.embed!r}")
     if dra.answer is not None:
-        load_path(dra.answer)
+        if not callable(answer := load_path(dra.answer)):
+            raise UsageError(f"answer {dra.answer!r} is {answer!r:.60}; expected a function, text -> canonical answer")
     elif "answers" in needs:
         raise UsageError(
             f"method {dra.method!r} compares answers; set `answer` to a function from completion to canonical answer, "

@@ -31,6 +31,10 @@ def rewards_by_name(names: Sequence[str], options: Mapping[str, Mapping[str, Any
     rewards = []
     for name in names:
         reward = load_path(name) if "." in name or ":" in name else REWARDS[name]
+        if not callable(reward) or not hasattr(reward, "__name__"):
+            raise UsageError(
+                f"reward {name!r} is {reward!r:.60}; expected a function (completions, **columns) -> rewards"
+            )
         _, chosen = given.pop(_spelling(name), (name, {}))
         rewards.append(_with_options(reward, chosen, name))
     for name, _ in given.values():
