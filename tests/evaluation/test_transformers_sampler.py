@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, plan
@@ -133,6 +134,27 @@ def test_models_that_cannot_be_loaded(tmp_path, tiny_model, monkeypatch):
     shutil.copytree(tiny_model, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
     with pytest.raises(UsageError, match=r"cannot be loaded: .*safetensors"):
         TransformersSampler(str(tmp_path / "bare"))
+
+
+def test_models_that_are_damaged(tmp_path, tiny_model):
+    shutil.copytree(tiny_model, tmp_path / "model")
+    file = tmp_path / "model" / "model.safetensors"
+    weights = load_file(file)
+    file.write_bytes(file.read_bytes()[:-1000])  # a save that was killed
+    with pytest.raises(UsageError, match=r"cannot be loaded: .*incomplete metadata"):
+        TransformersSampler(str(tmp_path / "model"))
+    norm = weights.pop("model.norm.weight")
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(UsageError, match=r"lacks 1 of its weights, which would be random: model\.norm\.weight;"):
+        TransformersSampler(str(tmp_path / "model"))
+    save_file({**weights, "model.norm.weight": norm[:-1].clone()}, file, {"format": "pt"})
+    with pytest.raises(UsageError, match="cannot be loaded"):
+        TransformersSampler(str(tmp_path / "model"))
+    save_file({**weights, "model.norm.weight": norm * float("nan")}, file, {"format": "pt"})
+    sampler = TransformersSampler(str(tmp_path / "model"))
+    for decoding in (DECODING, Decoding(1.0, 1.0, 4), Decoding(0.0, 1.0, 4)):
+        with pytest.raises(UsageError, match="the model's logits are NaN or infinite; take --dtype bfloat16"):
+            drawn(sampler, requests(1), (), decoding)
 
 
 def test_vllm_missing_says_what_else_there_is():

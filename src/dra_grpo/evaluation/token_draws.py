@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from dra_grpo.errors import UsageError
+
 
 def uniforms(seeds: Sequence[int], count: int) -> Tensor:
     """Row n: the first `count` uniform numbers in [0, 1) of the generator that `seeds[n]` starts. (N, count) float32.
@@ -31,9 +33,14 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float, top_p: float) -> T
     Returns:
         (N,) token ids, never one of probability 0.
 
+    Raises:
+        UsageError: logits are NaN or infinite.
+
     >>> draw(torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([0.4, 0.6]), temperature=1.0, top_p=1.0)
     tensor([0, 1])
     """
+    if not logits.amax(-1).isfinite().all():
+        raise UsageError("the model's logits are NaN or infinite; take --dtype bfloat16 or float32, or other weights")
     if temperature == 0:
         return logits.argmax(-1)
     probabilities = (logits.float() / temperature).softmax(-1)

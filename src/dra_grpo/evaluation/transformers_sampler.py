@@ -28,19 +28,28 @@ class TransformersSampler:
         revision: of a Hub model.
 
     Raises:
-        UsageError: the model cannot be loaded.
+        UsageError: the model cannot be loaded, or not all of it.
     """
 
     def __init__(self, model: str, batch_size: int = 32, dtype: str = "auto", revision: str | None = None):
         require("transformers", "trl", "the transformers engine")
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, GenerationConfig
 
         self.batch_size = batch_size
         self.tokenizer = load_tokenizer(model, revision)
         try:
-            self.model: Any = AutoModelForCausalLM.from_pretrained(model, dtype=dtype, revision=revision or "main")
-        except (OSError, ValueError) as error:
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                model, dtype=dtype, revision=revision or "main", output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UsageError(f"model {model!r} cannot be loaded: {_first_line(error)}") from error
+        self.model, loading = loaded
+        if missing := sorted(loading["missing_keys"]):
+            raise UsageError(
+                f"model {model!r} lacks {len(missing)} of its weights, which would be random: {missing[0]}; "
+                "is the checkpoint whole, and its config.json its own?"
+            )
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         self.model.to(accelerator or "cpu").eval()
         self.devices = 1 if accelerator else 0
@@ -53,7 +62,7 @@ class TransformersSampler:
         """Draw what of `plan` is not `done`, a batch at a time.
 
         Raises:
-            UsageError: a prompt and the limit on new tokens together exceed the model's context.
+            UsageError: a prompt and the limit on new tokens together exceed the model's context, or it computes NaN.
         """
         for batch in batches(plan, done, self.batch_size):
             rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
