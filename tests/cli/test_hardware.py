@@ -99,11 +99,11 @@ def test_a_gpu_that_is_not_there(config):
     ("flags", "expected"),
     [
         # 20 problems, 4 prompts a generation: 5 generations an epoch; by hand from TRL's sampler.
-        (["--num_train_epochs", "2"], {"generation steps": "10", "optimiser steps": 10, "epochs": "2"}),
-        (["--num_iterations", "2"], {"generation steps": "5", "optimiser steps": 10, "epochs": "1"}),
-        (["--steps_per_generation", "4"], {"generation steps": "2", "optimiser steps": 4, "epochs": "0.8"}),
-        (["--max_steps", "8"], {"generation steps": "8", "optimiser steps": 8, "epochs": "1.6"}),
-        (["--max_steps", "8", "--num_iterations", "2"], {"generation steps": "4", "epochs": "0.8"}),
+        (["--num_train_epochs", "2"], {"generation steps": 10, "optimiser steps": 10, "epochs": "2"}),
+        (["--num_iterations", "2"], {"generation steps": 5, "optimiser steps": 10, "epochs": "1"}),
+        (["--steps_per_generation", "4"], {"generation steps": 2, "optimiser steps": 4, "epochs": "0.8"}),
+        (["--max_steps", "8"], {"generation steps": 8, "optimiser steps": 8, "epochs": "1.6"}),
+        (["--max_steps", "8", "--num_iterations", "2"], {"generation steps": 4, "epochs": "0.8"}),
     ],
 )
 def test_steps_and_epochs(tmp_path, flags, expected):

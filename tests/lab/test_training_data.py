@@ -6,7 +6,7 @@ pytest.importorskip("trl")
 
 from dra_grpo.cli.arguments import parse_settings
 from dra_grpo.errors import UsageError
-from dra_grpo.lab.data import check_columns, check_count, fitting, training_rows
+from dra_grpo.lab.data import as_dataset, check_columns, check_count, fitting, training_rows
 from dra_grpo.lab.reward_functions import function_name, rewards_by_name
 from dra_grpo.lab.run import dra_config, reward_functions
 from dra_grpo.rewards import REWARDS
@@ -141,6 +141,15 @@ def test_countdown_is_read_as_before():
     rows = training_rows(settings())
     assert len(rows) == 11_114
     assert set(rows[0]) == {"prompt", "numbers", "target"}
+
+
+@pytest.mark.parametrize("values", [[1, "1/2"], ["1/2", 1], [10**30, 1], ["\ud800", "1"], [{"a": 1}, [1]]])
+def test_a_column_of_several_kinds_is_named(values):
+    rows = [{"prompt": "?", "solution": value} for value in values]
+    with pytest.raises(UsageError, match=r"^column 'solution' cannot be handed to the trainer ") as caught:
+        as_dataset(rows)
+    assert "\n" not in str(caught.value)
+    assert as_dataset([{"prompt": "?", "solution": 1}, {"prompt": "!", "solution": None}])["solution"][:] == [1, None]
 
 
 def test_fewer_problems_than_a_generation_takes():

@@ -205,6 +205,12 @@ def test_the_hub_out_of_reach(monkeypatch, tmp_path):
         dataset_rows("train", name="nobody/nothing")
 
 
+def test_a_column_that_the_first_row_lacks_is_there(tmp_path):
+    file = tmp_path / "late.jsonl"
+    file.write_text('{"prompt": "a"}\n{"prompt": "b", "solution": "2"}\n')
+    assert [row["solution"] for row in dataset_rows("train", name=str(file))] == [None, "2"]
+
+
 def test_it_is_a_task():
     task = TASKS["dataset"]
     assert (task.rewards, task.policy, task.rows) == (("accuracy",), None, dataset_rows)

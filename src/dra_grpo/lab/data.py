@@ -13,6 +13,8 @@ from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.dataset import TAKEN
 
 if TYPE_CHECKING:
+    from datasets import Dataset
+
     from dra_grpo.lab.settings import Settings
 
 
@@ -29,6 +31,26 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
         print(f"note: {len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
     check_count(len(kept), settings)
     return kept
+
+
+def as_dataset(rows: list[dict[str, Any]]) -> Dataset:
+    """The rows as the trainer takes them: every column of one kind.
+
+    Raises:
+        UsageError: a column of several kinds, such as numbers and texts, or with what no column can hold.
+    """
+    from datasets import Dataset
+
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    for name, values in columns.items():
+        try:
+            Dataset.from_dict({name: values})
+        except (ValueError, TypeError, OverflowError) as error:
+            raise UsageError(
+                f"column {name!r} cannot be handed to the trainer ({' '.join(str(error).split())}); make it all "
+                "text or all numbers"
+            ) from error
+    return Dataset.from_dict(columns)
 
 
 def check_count(problems: int, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dra_grpo.config import DRAConfig, own_settings
 from dra_grpo.errors import UsageError
 from dra_grpo.json_files import read_json, write_whole
-from dra_grpo.lab.data import training_data
+from dra_grpo.lab.data import as_dataset, training_data
 from dra_grpo.lab.directory import RunDirectory, checkpoint_step
 from dra_grpo.lab.processes import is_main_process, launched_processes
 from dra_grpo.lab.reward_functions import function_name, rewards_by_name
@@ -88,7 +88,6 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
 
 def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     """TRL's trainer with the adjustment, the task's data and this library's writers."""
-    from datasets import Dataset
     from transformers import PrinterCallback, ProgressCallback
     from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config, get_quantization_config
@@ -103,7 +102,7 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
     check_config(dra)
     model = model_path(settings)
     tokenizer = _tokenizer(model, settings.model.model_revision)
-    rows = training_data(settings, rewards, tokenizer)
+    rows = as_dataset(training_data(settings, rewards, tokenizer))
     more: Any = settings.training.model_init_kwargs or {}
     settings.training.model_init_kwargs = {
         "dtype": settings.model.dtype,
@@ -117,7 +116,7 @@ def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
             model=model,
             reward_funcs=rewards,
             args=settings.training,
-            train_dataset=Dataset.from_list(rows),
+            train_dataset=rows,
             processing_class=tokenizer,
             callbacks=[MetricsWriter(directory.metrics), samples, ProgressBar()],
             quantization_config=get_quantization_config(settings.model),

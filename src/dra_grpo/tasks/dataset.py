@@ -48,7 +48,9 @@ def dataset_rows(
         _renamed(row, columns or {}, f"dataset {name!r}, row {n}")
         for n, row in enumerate(read_rows(name, config, split), 1)
     ]
-    if not any("prompt" in row for row in rows):
+    columns_of_all = dict.fromkeys(column for row in rows for column in row)
+    rows = [{column: row.get(column) for column in columns_of_all} for row in rows]
+    if "prompt" not in columns_of_all:
         has = list(rows[0])
         column = next((asking for asking in _ASKING if asking in has), has[0] if has else "problem")
         raise UsageError(
@@ -83,7 +85,7 @@ def subset(prompts: Sequence[Any], count: int, seed: int = 0) -> list[int]:
 def _renamed(row: Row, columns: Mapping[str, str], where: str) -> Row:
     renamed = {column: value for column, value in row.items() if column not in TAKEN}
     for ours, theirs in columns.items():
-        if theirs not in row:
+        if not isinstance(theirs, str) or theirs not in row:
             near = get_close_matches(str(theirs), list(row), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(row)}"
             raise UsageError(f"{where} has no column {theirs!r} (dataset_columns.{ours}); {hint}")
