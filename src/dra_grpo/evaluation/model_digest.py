@@ -16,11 +16,14 @@ PARTS = (
 )
 """What of a folder changes the samples; results and reports may lie beside it."""
 
-EDGE = 1 << 16
+BLOCK = 1 << 12
+BLOCKS = 1024
+"""How much of a file is read: all of 4 MiB, else so many blocks, spread evenly. Of a 1.5B model in one file that is
+one every 3.5 MB, so a merged adapter of the attention's projections alone changes the digest too."""
 
 
 def model_digest(model: str) -> str | None:
-    """A digest of a model folder: name, size, first and last 64 KiB of each file; None for what is no folder.
+    """A digest of a model folder: name, size and 4 MiB of each file; None for what is no folder.
 
     A checkpoint that is trained on in its folder keeps its name and changes its samples; this tells.
     """
@@ -32,7 +35,7 @@ def model_digest(model: str) -> str | None:
         size = file.stat().st_size
         digest.update(f"{file.name} {size}\n".encode())
         with file.open("rb") as stream:
-            digest.update(stream.read(EDGE))
-            stream.seek(max(0, size - EDGE))
-            digest.update(stream.read(EDGE))
+            for number in range(BLOCKS):
+                stream.seek(max(BLOCK * number, (size - BLOCK) * number // (BLOCKS - 1)))
+                digest.update(stream.read(BLOCK))
     return digest.hexdigest()
