@@ -1,12 +1,14 @@
 """The command as a person types it: exit codes, one-line errors, no traceback."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dra_grpo.cli.doctor_command import _hub
 from dra_grpo.cli.main import COMMANDS
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +92,21 @@ def test_list(what):
     assert finished.returncode == 0
     assert {"methods": "arXiv 2505.09655", "embedders": "minilm", "tasks": "countdown", "rewards": "countdown",
             "recipes": "recipes/countdown.yaml"}[what] in finished.stdout  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [("HF_HUB_OFFLINE", "true"), ("TRANSFORMERS_OFFLINE", "1")])
+def test_doctor_reads_offline_as_the_hub_does(monkeypatch, name, value):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv(name, value)
+    assert _hub().startswith(f"offline by {name}={value}")
+
+
+def test_doctor_asks_the_hub_that_is_set(monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as mirror:
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{mirror.getsockname()[1]}")
+        assert _hub() == "reachable"
 
 
 def test_doctor_tells_versions_and_what_is_missing():

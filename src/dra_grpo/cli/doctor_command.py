@@ -7,6 +7,7 @@ import platform
 import socket
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from dra_grpo.cli.table import table
 from dra_grpo.errors import UsageError
@@ -71,10 +72,12 @@ def _gpus() -> list[list[str]]:
 
 
 def _hub() -> str:
-    if os.environ.get("HF_HUB_OFFLINE") == "1":
-        return "offline by HF_HUB_OFFLINE=1: models and data from local folders only"
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        if (value := os.environ.get(name, "")).upper() in ("1", "ON", "YES", "TRUE"):  # as huggingface_hub reads it
+            return f"offline by {name}={value}: models and data from local folders only"
+    hub = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
     try:
-        with socket.create_connection(("huggingface.co", 443), timeout=3):
+        with socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), timeout=3):
             return "reachable"
     except OSError as error:
         return f"not reachable ({error}): models and data from local folders only"
