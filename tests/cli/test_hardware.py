@@ -53,6 +53,12 @@ def test_what_is_asked_for_by_hand_stays(config):
     assert {"bf16", "processes", "gradient_accumulation_steps"}.isdisjoint(name for name, *_ in settings.forced)
 
 
+def test_trls_own_default_of_bf16_is_no_request_for_it():
+    settings = parse_settings(["--use_cpu", "--report_to", "none"])
+    assert [(name, before, now) for name, before, now, _ in settings.forced] == [("bf16", True, False)]
+    assert settings.training.bf16 is False
+
+
 def test_a_recipe_for_a_cpu_is_not_touched():
     flags = ["--use_cpu", "--bf16", "false", "--attn_implementation", "eager", "--report_to", "none"]
     assert parse_settings(flags).forced == []

@@ -38,6 +38,8 @@ def force_cpu(settings: Namespace, flags: Collection[str]) -> list[tuple[str, An
             changed.append((name, getattr(settings, name), value, why))
             setattr(settings, name, value)
 
+    if settings.bf16 is None and not settings.fp16:
+        settings.bf16 = True  # TRL's default, said so that it is seen and changed like the rest
     for name, (value, why) in FORCED.items():
         asked = getattr(settings, name)
         if name not in flags and asked and not (name == "attn_implementation" and "flash" not in asked):
