@@ -73,9 +73,9 @@ def write_whole(file: Path, text: str) -> None:
 
 
 def append_json_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
-    """Add records in one write: a kill leaves all of them, or a part that ends in half a line."""
+    """Add records: a kill leaves all of them, or a part that ends in half a line; a full disk is an error."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("ab", buffering=0) as lines:
+    with file.open("ab") as lines:
         lines.write("".join(map(json_line, records)).encode("utf-8", "backslashreplace"))
 
 

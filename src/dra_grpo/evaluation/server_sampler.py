@@ -97,8 +97,9 @@ class ServerSampler:
             "top_p": decoding.top_p,
             "seed": request.seed,
             "n": 1,
-            **({"stop": list(decoding.stop)} if decoding.stop else {}),
         }
+        if decoding.stop:  # vLLM looks for them in the text, from which it takes special tokens unless told not to
+            body |= {"stop": list(decoding.stop), "skip_special_tokens": False}
         path = "chat/completions" if chat else "completions"
         answer = self.server.post(path, body)
         try:
