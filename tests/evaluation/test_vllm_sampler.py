@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
 from dra_grpo.evaluation.templates import TEMPLATES
 
@@ -28,9 +29,11 @@ class SamplingParams:
 class LLM:
     def __init__(self, model, *, revision, dtype, tensor_parallel_size, max_model_len, gpu_memory_utilization):
         self.tokenizer = AutoTokenizer.from_pretrained(model)
-        self.llm_engine, self.waiting = self, []
+        self.llm_engine, self.waiting, self.max_model_len = self, [], max_model_len
 
     def add_request(self, request_id, prompt, params):
+        if self.max_model_len is not None and len(prompt["prompt_token_ids"]) > self.max_model_len:
+            raise ValueError(f"The decoder prompt is longer than the maximum model length of {self.max_model_len}.")
         self.waiting.append((request_id, self.tokenizer.decode(prompt["prompt_token_ids"]), params))
 
     def has_unfinished_requests(self):
@@ -84,3 +87,12 @@ def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
         Sample(Key("1", 0), "b", 2, truncated=False),
         Sample(Key("2", 0), "long and lon", 12, truncated=True),
     ]
+
+
+def test_a_prompt_beyond_the_context_is_one_line(vllm, tiny_model):
+    from dra_grpo.evaluation.vllm_sampler import VllmSampler
+
+    sampler = VllmSampler(str(tiny_model), context=5)
+    plan = [Request(Key("0", 0), "What is the sum of all numbers from 1 to 100?", 0)]
+    with pytest.raises(UsageError, match=r"vLLM refuses a prompt of \d+ tokens: .* the maximum model length of 5"):
+        next(sampler.sample(plan, (), Decoding(0.6, 0.95, 12)))

@@ -56,7 +56,11 @@ class VllmSampler:
         ).llm_engine
 
     def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what of `plan` is not `done`."""
+        """Draw what of `plan` is not `done`.
+
+        Raises:
+            UsageError: vLLM refuses a request, such as one whose prompt exceeds its context.
+        """
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
         from vllm.sampling_params import RequestOutputKind  # pyright: ignore[reportMissingImports]
 
@@ -64,20 +68,22 @@ class VllmSampler:
         stops = sorted(stop_tokens(self.tokenizer, decoding))
         for number, request in enumerate(request for request in plan if request.key not in done):
             waiting[str(number)] = request.key
-            self.engine.add_request(
-                str(number),
-                {"prompt_token_ids": prompt_ids(self.tokenizer, request.prompt)},
-                SamplingParams(
-                    n=1,
-                    temperature=decoding.temperature,
-                    top_p=decoding.top_p,
-                    max_tokens=decoding.max_new_tokens,
-                    seed=request.seed,
-                    stop=list(decoding.stop) or None,
-                    stop_token_ids=stops or None,
-                    output_kind=RequestOutputKind.FINAL_ONLY,
-                ),
+            ids = prompt_ids(self.tokenizer, request.prompt)
+            parameters = SamplingParams(
+                n=1,
+                temperature=decoding.temperature,
+                top_p=decoding.top_p,
+                max_tokens=decoding.max_new_tokens,
+                seed=request.seed,
+                stop=list(decoding.stop) or None,
+                stop_token_ids=stops or None,
+                output_kind=RequestOutputKind.FINAL_ONLY,
             )
+            try:
+                self.engine.add_request(str(number), {"prompt_token_ids": ids}, parameters)
+            except ValueError as error:
+                reason = " ".join(str(error).split())
+                raise UsageError(f"vLLM refuses a prompt of {len(ids)} tokens: {reason}") from error
         while self.engine.has_unfinished_requests():
             finished = [output for output in self.engine.step() if output.finished]
             if finished:
