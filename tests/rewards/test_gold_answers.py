@@ -47,6 +47,10 @@ def test_nothing_to_compare(raw: object):
         ("$5$", 5),
         (r"so \boxed{4}, no, \boxed{5}.", 5),
         (1e23, 10**23),
+        ("She has 600 + 634 = <<600+634=1234>>1234.\n#### 1,234", 1234),
+        ("####5", 5),
+        ("#### 4\n#### 5 \r\n", 5),
+        ("\\boxed{4}\n#### 5", 4),
         (np.int64(5), 5),
         (np.float32(0.1), Fraction(1, 10)),
         (Fraction(1, 3), Fraction(1, 3)),
@@ -55,6 +59,11 @@ def test_nothing_to_compare(raw: object):
 )
 def test_numbers(raw: object, value: Fraction | int):
     assert read_gold(raw).number.value == value
+
+
+@pytest.mark.parametrize("raw", ["#### 5\nas we saw", "we write #### 5", "####"])
+def test_hashes_mark_an_answer_on_the_last_line_alone(raw: str):
+    assert read_gold(raw).text == raw.replace("\n", " ")
 
 
 def test_words_are_never_mathematics():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -13,6 +14,9 @@ from dra_grpo.rewards.numerals import Numeral, numeral
 
 # Longer answers are compared as text alone; the longest of 1,175 benchmark golds has 204 characters.
 MAX_LENGTH = 4096
+
+# How a worked solution of GSM8K ends.
+_LAST_LINE = re.compile(r"^####\s*(\S.*)\Z", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,8 @@ def read_gold(raw: object) -> Gold | None:
     """What a `solution` entry says, or None where nothing could ever be compared with it.
 
     Args:
-        raw: an answer or a worked solution, of which the last `\\boxed{}` counts; or a number.
+        raw: an answer; a worked solution, of which the last `\\boxed{}` counts or, without one, what stands after
+            `####` on the last line; or a number.
 
     Returns:
         The gold; None for None, NaN, other types, and whatever is empty once delimiters are off.
@@ -47,6 +52,8 @@ def read_gold(raw: object) -> Gold | None:
     Numeral(value=Fraction(1234, 1), exact=True)
     >>> read_gold(r"We add, so \\boxed{\\text{even}}.").words
     'even'
+    >>> read_gold("3 + 4 = <<3+4=7>>7\\n#### 7").text
+    '7'
     >>> [read_gold(nothing) for nothing in (None, "", "$$", float("nan"), r"\\boxed{}")]
     [None, None, None, None, None]
     """
@@ -59,8 +66,10 @@ def read_gold(raw: object) -> Gold | None:
 
 @lru_cache(maxsize=8192)
 def _read(raw: str) -> Gold | None:
-    boxed = last_boxed(raw)
-    content = (raw if boxed is None else boxed).strip()
+    content = last_boxed(raw)
+    if content is None:
+        line = _LAST_LINE.search(raw.strip())
+        content = line[1] if line else raw.strip()
     if len(content) > MAX_LENGTH:
         return Gold(content, content, None, None, long=True)
     text = tidy(content)
