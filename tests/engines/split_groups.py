@@ -8,9 +8,10 @@ import os
 import sys
 from pathlib import Path
 
+from accelerate import PartialState
+
 sys.path.insert(0, str(Path(__file__).parent))
 from conftest import known, last_batch, length_reward, make_trainer
-
 from dra_grpo.config import DRAConfig
 
 
@@ -50,3 +51,4 @@ if __name__ == "__main__":
     records = [one_step(out.parent, dra, settings) for dra, settings in cases]
     if records[0]["main"]:
         out.write_text(json.dumps(records))
+    PartialState().destroy_process_group()  # as `dra-grpo train` ends

@@ -42,6 +42,9 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\ninterrupted; go on with the same command and --resume ({settings.training.output_dir})")
         return 130
+    from accelerate import PartialState
+
+    PartialState().destroy_process_group()  # gloo's threads abort a process that ends with them, now and then
     if figures:
         _finish(figures, Path(str(settings.training.output_dir)))
     return 0
