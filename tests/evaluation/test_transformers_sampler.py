@@ -111,6 +111,8 @@ def test_a_prompt_longer_than_the_context(sampler):
         UsageError, match=r"3 tokens and 2046 new ones exceed the model's context of 2048; .* 2045 or less"
     ):
         drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(1.0, 1.0, 2046))
+    with pytest.raises(UsageError, match=r"a prompt of 2048 tokens fills the model's context of 2048"):
+        drawn(sampler, [Request(Key("a", 0), "a" * 2048, 1)], (), Decoding(1.0, 1.0, 1))
 
 
 def test_no_chat_template():

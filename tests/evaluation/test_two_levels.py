@@ -123,6 +123,17 @@ def test_same_rate_everywhere_still_has_the_noise_of_sampling():
     assert found.low < 0.5 < found.high
 
 
+@pytest.mark.parametrize("right", [1, 119])
+def test_an_accuracy_is_never_below_0_or_above_1(right):
+    correct = torch.full((30,), 4.0 * (right == 119))
+    correct[0] += 1 if right == 1 else -1
+    interval = accuracy_interval([Arm(correct, torch.full((30,), 4))])
+    assert interval.value == pytest.approx(right / 120)
+    assert 0 <= interval.low < interval.value < interval.high <= 1
+    noisy = percentile_interval(interval.value, two_level_means([Arm(correct, torch.full((30,), 4))]))
+    assert noisy.low < 0 or noisy.high > 1  # so that there was something to hold back
+
+
 def test_one_problem():
     found = accuracy_interval([arm([3], 4)])
     assert found.low < 0.75 < found.high

@@ -23,7 +23,9 @@ def macro_average(tasks: dict[str, Any]) -> dict[str, Any] | None:
     known = [part.stderr_samples for part in parts if part.stderr_samples is not None]
     return {
         "tasks": list(tasks),
-        **interval._asdict(),
+        "value": interval.value,
+        "low": max(0.0, interval.low),
+        "high": min(1.0, interval.high),
         "stderr": sum(part.stderr**2 for part in parts) ** 0.5 / len(parts),
         "stderr_samples": sum(error**2 for error in known) ** 0.5 / len(parts) if len(known) == len(parts) else None,
     }

@@ -108,10 +108,14 @@ class TransformersSampler:
 
     def _check_context(self, prompt: int, new: int) -> None:
         context = getattr(self.model.config, "max_position_embeddings", None)
+        if context is not None and prompt >= context:
+            raise UsageError(
+                f"a prompt of {prompt} tokens fills the model's context of {context}; leave the problem out"
+            )
         if context is not None and prompt + new > context:
             raise UsageError(
                 f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}; "
-                f"set --max-new-tokens {max(1, context - prompt)} or less"
+                f"set --max-new-tokens {context - prompt} or less"
             )
 
 

@@ -135,13 +135,14 @@ def accuracy_interval(arms: Sequence[Arm], confidence: float = 0.95, seed: int =
     """Mean accuracy, or mean difference, with the percentile interval of `two_level_means`.
 
     Where no problem differs from any other, a bootstrap would say that there is no error at all; then
-    `constant_interval` holds.
+    `constant_interval` holds. The noise of few samples may lead below 0 or above 1, where no accuracy is.
     """
     observed = values(arms)
+    lowest = 0.0 if all(arm.sign > 0 for arm in arms) else -1.0
     if observed.min() == observed.max() and not any((_variance(arm) > 0).any() for arm in arms):
-        lowest = 0.0 if all(arm.sign > 0 for arm in arms) else -1.0
         return constant_interval(observed[0].item(), len(observed), confidence, lowest)
-    return percentile_interval(observed.mean().item(), two_level_means(arms, seed=seed), confidence)
+    interval = percentile_interval(observed.mean().item(), two_level_means(arms, seed=seed), confidence)
+    return interval._replace(low=max(lowest, interval.low), high=min(1.0, interval.high))
 
 
 def share_interval(shares: Tensor, confidence: float = 0.95, seed: int = 0) -> Interval:
