@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ class Curve:
         title: the question it answers.
         series: what is drawn.
         meaning: how to read it, one or two sentences.
-        bottom: lowest value of the axis, None to fit.
+        bottom: where the axis starts unless a value lies below, None to fit.
     """
 
     title: str
@@ -89,23 +90,23 @@ def draw_curve(curve: Curve, runs: Mapping[str, Sequence[Mapping[str, Any]]]) ->
         curve: what to draw.
         runs: label -> metrics lines, the report's own run first (its lines are solid, the others' dashed).
     """
-    drawn = False
+    lowest = math.inf
     figure, axes = _axes(height=2.6 + 0.2 * len(runs))
     for place, (run, lines) in enumerate(runs.items()):
         for colour, (key, label) in enumerate(curve.series):
             points = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
             if not points:
                 continue
-            drawn = True
             steps, values = zip(*points, strict=True)
+            lowest = min(lowest, *values)
             axes.plot(steps, values, color=f"C{colour}", alpha=0.2, linewidth=0.8)
             name = label if len(runs) == 1 else f"{label}, {run}"
             style = ("-", "--", ":", "-.")[place % 4]
             axes.plot(steps, smoothed(values), style, color=f"C{colour}", label=name, linewidth=1.8)
-    if not drawn:
+    if lowest == math.inf:
         return None
     axes.set_xlabel("step")
-    if curve.bottom is not None:
+    if curve.bottom is not None and lowest >= curve.bottom:
         axes.set_ylim(bottom=curve.bottom)
     if len(runs) == 1:
         axes.legend(frameon=False, fontsize=8)
