@@ -1,12 +1,13 @@
 """The report: escaped, self-contained, and refused where there is nothing to report."""
 
+import base64
 import json
 import re
 
 import pytest
 
-from dra_grpo.analysis.curves import CURVES, smoothed
-from dra_grpo.analysis.report import write_picture, write_report
+from dra_grpo.analysis.curves import CURVES, draw_curve, smoothed
+from dra_grpo.analysis.report import _labelled, write_picture, write_report
 from dra_grpo.errors import UsageError
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'{{ 7*7 }}"
@@ -69,12 +70,64 @@ def test_runs_are_drawn_side_by_side(run, tmp_path):
     assert beside > alone
 
 
+def test_runs_of_one_name_are_told_apart(run, tmp_path):
+    others = [tmp_path / "elsewhere" / name for name in ("run", "base")]
+    for other in others:
+        other.mkdir(parents=True)
+        (other / "metrics.jsonl").write_text('{"step": 99, "reward": 0.5}\n')
+    page = write_report(run, [*others, run]).read_text()
+    assert "<h1>run</h1>" in page
+    assert "20 steps" in page
+    labels = [f"{tmp_path.name}/run", "elsewhere/run", "elsewhere/base"]
+    assert list(_labelled([run, *others, run])) == labels
+    assert list(_labelled([run, others[1] / ".." / "base"])) == labels[::2]
+
+
+def test_a_report_of_the_folder_one_stands_in_has_its_name(run, monkeypatch):
+    monkeypatch.chdir(run)
+    assert "<h1>run</h1>" in write_report(".").read_text()
+
+
+@pytest.mark.parametrize("values", [[-0.75, -0.7, -0.6], [0.5, -0.5, 0.25]])
+def test_values_below_zero_stay_in_the_picture(values):
+    picture = draw_curve(CURVES[0], {"run": [{"step": step, "reward": value} for step, value in enumerate(values)]})
+    svg = base64.b64decode(picture.partition(",")[2]).decode()
+    top, height = map(float, re.search(r'<clipPath.*?y="([\d.]+)".*?height="([\d.]+)"', svg, re.DOTALL).groups())
+    lines = re.findall(r'<path d="([^"]*)" clip-path', svg)
+    heights = [float(y) for line in lines for y in re.findall(r"[ML] \S+ (\S+)", line)]
+    assert len(heights) > len(values)
+    assert top <= min(heights)
+    assert max(heights) <= top + height + 1e-3
+
+
 def test_the_picture_alone(run, tmp_path):
     picture = write_picture([run], tmp_path / "picture.svg").read_text()
     assert picture.startswith("<?xml")
     (run / "eval.json").unlink()
     with pytest.raises(UsageError, match=r"holds no eval.json"):
         write_picture([run], tmp_path / "picture.svg")
+
+
+def test_the_picture_of_a_run_called_base_keeps_the_base_policy(run, tmp_path):
+    (tmp_path / "base").mkdir()
+    evaluation = json.loads((run / "eval.json").read_text())
+    evaluation["trained"] = {name: {"value": 0.9, "low": 0.8, "high": 1.0} for name in evaluation["base"]}
+    (tmp_path / "base" / "eval.json").write_text(json.dumps(evaluation))
+    picture = write_picture([run, tmp_path / "base"], tmp_path / "new" / "picture.svg").read_text()
+    assert f"{tmp_path.name}/base" in picture
+    assert picture.count("<!-- 0.900 -->") == 4
+    assert picture.count("<!-- 0.500 -->") >= 8
+
+
+def test_a_place_that_cannot_be_written_is_one_line(run):
+    with pytest.raises(UsageError, match=r"metrics.jsonl/x.svg cannot be written: .*; choose a place that can"):
+        write_picture([run], run / "metrics.jsonl" / "x.svg")
+
+
+def test_half_a_surrogate_pair_does_not_cost_the_report(run):
+    text = (run / "samples.jsonl").read_text().replace("1+1=2", r"1+1=\ud83d")
+    (run / "samples.jsonl").write_text(text)
+    assert r"1+1=\ud83d" in write_report(run).read_text(encoding="utf-8")
 
 
 def test_the_same_run_gives_the_same_page(run):

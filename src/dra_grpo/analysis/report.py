@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from itertools import count
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from dra_grpo.analysis.cost import cost_line
 from dra_grpo.analysis.curves import CURVES, data_uri, draw_curve, evaluation_figure, svg
 from dra_grpo.errors import UsageError, require
-from dra_grpo.json_files import json_lines, read_json
+from dra_grpo.json_files import json_lines, read_json, write_whole
 
 SHOWN_GROUPS = 3
 """Groups shown of the first and of the last saved step."""
@@ -34,30 +35,29 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
     require("jinja2", "report", "the report")
     from jinja2 import Environment, StrictUndefined
 
-    folders = [Path(run), *map(Path, against)]
-    metrics = {folder.name: _metrics(folder) for folder in folders}
-    own = metrics[folders[0].name]
-    evaluation = read_json(folders[0] / "eval.json")
-    environment = read_json(folders[0] / "environment.json")
-    config = folders[0] / "config.yaml"
+    folder = Path(run)
+    runs = _labelled([run, *against])
+    metrics = {label: _metrics(each) for label, each in runs.items()}
+    own = next(iter(metrics.values()))
+    evaluation = read_json(folder / "eval.json")
+    environment = read_json(folder / "environment.json")
+    config = folder / "config.yaml"
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
         files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
     )
     html = page.render(
-        name=folders[0].name,
+        name=folder.resolve().name,
         config=config.read_text(encoding="utf-8") if config.exists() else "",
         environment=environment,
         cost=cost_line(environment["cost"]) if environment.get("cost") else None,
         steps=own[-1]["step"],
         evaluation=evaluation,
-        evaluation_picture=data_uri(evaluation_figure(_evaluations(folders))) if evaluation else None,
+        evaluation_picture=data_uri(evaluation_figure(_evaluations(runs))) if evaluation else None,
         curves=[(curve, picture) for curve in CURVES if (picture := draw_curve(curve, metrics))],
-        groups=_shown(folders[0] / "samples.jsonl"),
+        groups=_shown(folder / "samples.jsonl"),
         share=_median_share(own),
     )
-    target = folders[0] / "report.html"
-    target.write_text(html, encoding="utf-8")
-    return target
+    return _written(folder / "report.html", html)
 
 
 def write_picture(runs: Sequence[str | Path], file: str | Path) -> Path:
@@ -70,8 +70,25 @@ def write_picture(runs: Sequence[str | Path], file: str | Path) -> Path:
     for folder in map(Path, runs):
         if not (folder / "eval.json").exists():
             raise UsageError(f"{folder} holds no eval.json; expected a run that was evaluated")
-    Path(file).write_bytes(svg(evaluation_figure(_evaluations([*map(Path, runs)]))))
-    return Path(file)
+    return _written(Path(file), svg(evaluation_figure(_evaluations(_labelled(runs)))).decode())
+
+
+def _written(file: Path, text: str) -> Path:
+    try:
+        write_whole(file, text)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}; choose a place that can") from error
+    return file
+
+
+def _labelled(runs: Sequence[str | Path]) -> dict[str, Path]:
+    """Runs by name, each once; by as much of their paths as tells them apart, and from the base policy."""
+    folders = {Path(run).resolve(): Path(run) for run in runs}
+    for depth in count(1):
+        labels = ["/".join(folder.parts[-depth:]) for folder in folders]
+        if len({"base", *labels}) > len(labels):
+            break
+    return dict(zip(labels, folders.values(), strict=True))
 
 
 def _metrics(folder: Path) -> list[dict[str, Any]]:
@@ -84,14 +101,14 @@ def _metrics(folder: Path) -> list[dict[str, Any]]:
     return lines
 
 
-def _evaluations(folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def _evaluations(runs: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
     sides: dict[str, dict[str, Any]] = {}
-    for folder in folders:
+    for label, folder in runs.items():
         evaluation = read_json(folder / "eval.json")
         if not evaluation:
             continue
         sides.setdefault("base", evaluation["base"])
-        sides["trained" if len(folders) == 1 else folder.name] = evaluation["trained"]
+        sides["trained" if len(runs) == 1 else label] = evaluation["trained"]
     return sides
 
 
