@@ -87,6 +87,21 @@ def test_the_mean_weight_of_the_correct_is_dras(name, options, rich, without_sco
 
 
 @pytest.mark.parametrize("name", ["random", "length"])
+def test_what_dra_keeps_a_matched_control_keeps(name):
+    close = torch.linalg.cholesky(torch.full((4, 4), 0.9) + 0.1 * torch.eye(4))
+    rewards, correct = torch.tensor([1.0, 1.0, -0.5, 0.2]), torch.tensor([True, True, False, False])
+    texts = ["a", "bb", "ccc", "dddd"]
+    rollouts = Rollouts(rewards, torch.zeros(4).long(), close, correct, texts=texts)
+    kept = METHODS[name](rollouts, negative="keep", wrong="keep")
+    assert torch.equal(kept.rewards[2:], rewards[2:])
+    mirrored = METHODS[name](rollouts, negative="mirror").weights
+    plain = METHODS[name](rollouts).weights
+    torch.testing.assert_close(mirrored[2], 2 - plain[2].clamp(max=1))
+    torch.testing.assert_close(plain[:2].mean(), METHODS["dra"](rollouts).weights[:2].mean())
+    torch.testing.assert_close(kept.weights[:2].mean(), plain[:2].mean())
+
+
+@pytest.mark.parametrize("name", ["random", "length"])
 def test_embeddings_are_needed_only_to_match(name, rich):
     assert "embeddings" in METHODS[name].needs()
     assert "embeddings" not in METHODS[name].needs(match=False)

@@ -10,7 +10,7 @@ from dra_grpo.core import SMI, Adjusted, Rollouts
 from dra_grpo.errors import UsageError
 from dra_grpo.methods.dra import dra
 from dra_grpo.methods.method import given
-from dra_grpo.methods.weights import matched
+from dra_grpo.methods.weights import matched, ordered, signed
 
 
 def length(
@@ -30,6 +30,7 @@ def length(
         smi, correct_only, negative, wrong, normalize: as for `dra`.
         match: rescale each group's weights to the mean weight that `dra` with the same options gives its correct rows
             (its scored rows where none is correct), so that the arms differ in who is weighted and not in how much.
+            The rules for negative and wrong rewards come after it, so that what they keep is kept.
 
     Returns:
         `Adjusted` at the reward stage.
@@ -52,13 +53,12 @@ def length(
     similarity = torch.exp(-(log[:, :, None] - log[:, None, :]).abs())
     company = rollouts.is_correct if correct_only else scored
     value = torch.where(scored, index.unpad(SMI[smi](similarity, company=index.pad(company, False))), 0.0)
-    rules = {"smi": smi, "correct_only": correct_only, "negative": negative, "wrong": wrong, "normalize": normalize}
-    adjusted = dra(rollouts, value, **rules)
-    if not match:
-        return adjusted
-    return Adjusted.from_weights(
-        rollouts, matched(rollouts, adjusted.weights, dra(rollouts, **rules).weights), adjusted.smi
-    )
+    options = {"smi": smi, "correct_only": correct_only, "normalize": normalize}
+    weights = dra(rollouts, value, **options).weights
+    if match:
+        weights = matched(rollouts, weights, dra(rollouts, **options).weights)
+    weights = ordered(rollouts, signed(rollouts, weights, negative), wrong)
+    return Adjusted.from_weights(rollouts, weights, value)
 
 
 def length_fields(options: dict[str, Any]) -> tuple[str, ...]:

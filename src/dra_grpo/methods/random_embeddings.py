@@ -10,7 +10,7 @@ import torch
 from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.methods.dra import dra
 from dra_grpo.methods.draws import generator
-from dra_grpo.methods.weights import matched
+from dra_grpo.methods.weights import matched, ordered, signed
 
 
 def random_embeddings(
@@ -22,6 +22,7 @@ def random_embeddings(
         rollouts: with embeddings where `match`.
         match: rescale each group's weights to the mean weight that `dra` with the same options gives its correct rows
             (its scored rows where none is correct), so that the arms differ in who is weighted and not in how much.
+            The rules for negative and wrong rewards come after it, so that what they keep is kept.
         dim: D of the random embeddings; cosines spread by about 1/√dim.
         seed, step: the embeddings are a function of these and the row's place in its group; pass the training step.
         **options: `dra`'s.
@@ -40,12 +41,13 @@ def random_embeddings(
     noise = torch.randn(*rollouts.index.shape, dim, generator=generator(seed, step)).to(rollouts.rewards.device)
     blind = replace(rollouts, embeddings=rollouts.index.unpad(noise))
     value = dra(blind, **options).smi.nan_to_num(0.0)
+    negative, wrong = options.pop("negative", "scale"), options.pop("wrong", "scale")
     # The spread gate, where it is set, opens for this arm in the groups in which it opens for DRA.
-    adjusted = dra(blind if rollouts.embeddings is None else rollouts, value, **options)
-    if not match:
-        return adjusted
-    weights = matched(rollouts, adjusted.weights, dra(rollouts, **options).weights)
-    return Adjusted.from_weights(rollouts, weights, adjusted.smi)
+    weights = dra(blind if rollouts.embeddings is None else rollouts, value, **options).weights
+    if match:
+        weights = matched(rollouts, weights, dra(rollouts, **options).weights)
+    weights = ordered(rollouts, signed(rollouts, weights, negative), wrong)
+    return Adjusted.from_weights(rollouts, weights, value)
 
 
 def random_fields(options: dict[str, Any]) -> tuple[str, ...]:
