@@ -96,6 +96,18 @@ def test_a_failing_embedder_leaves_the_cache_as_it_was():
     assert torch.equal(cached.encode(["a"]), Counting().encode(["a"]))
 
 
+def test_serves_outside_the_inference_mode_it_was_filled_in():
+    cached = CachedEmbedder(Counting(), size=3)
+    with torch.inference_mode():
+        cached.encode(["a", "b"])
+    assert torch.equal(cached.encode(["b", "c", "d"]), Counting().encode(["b", "c", "d"]))
+    with torch.inference_mode():
+        cached.encode(["e", "b"])
+    weight = torch.ones(64, requires_grad=True)
+    (cached.encode(["e", "f"]) * weight).sum().backward()
+    assert torch.equal(weight.grad, Counting().encode(["e", "f"]).sum(0))
+
+
 def test_pickles():
     cached = CachedEmbedder(NgramEmbedder())
     rows = cached.encode(["a", "b"])

@@ -85,6 +85,7 @@ class CachedEmbedder:
         self.truncated = cut[order]
         return rows[order]
 
+    @torch.inference_mode(False)  # a tensor born in inference mode could not be written to outside it
     def _keep(self, keys: list[bytes], rows: Tensor, cut: Tensor) -> None:
         if not keys:
             return
