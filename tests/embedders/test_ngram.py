@@ -120,6 +120,10 @@ def test_same_rows_in_another_process():
     [
         ({"orders": ()}, r"orders is \(\); expected one or more n-gram lengths of at least 1, such as \(2, 3, 4\)"),
         ({"orders": (0, 2)}, r"orders is \(0, 2\); expected"),
+        ({"orders": 3}, "orders is 3; expected"),
+        ({"orders": "23"}, "orders is '23'; expected"),
+        ({"orders": (2.5,)}, r"orders is \(2.5,\); expected"),
+        ({"dimension": 1000.0}, r"dimension is 1000.0; n-grams need at least 64 buckets"),
         ({"dimension": 8}, "dimension is 8; n-grams need at least 64 buckets"),
     ],
 )

@@ -132,6 +132,9 @@ def test_other_errors_are_not_dressed_up(tmp_path):
         ({"max_length": 49}, "max_length is 49; expected 1 to 48, the positions this model has"),
         ({"max_length": 0}, "max_length is 0; expected 1 to 48"),
         ({"batch_size": 0}, "batch_size is 0; expected at least 1"),
+        ({"batch_size": 2.5}, "batch_size is 2.5; expected at least 1"),
+        ({"device": "cuda:99"}, "device is 'cuda:99', which cannot be used .*; leave it out, or 'cpu'"),
+        ({"device": "gpu"}, "device is 'gpu', which cannot be used .*; leave it out, or 'cpu'"),
     ],
 )
 def test_refuses(tiny_model, options, message):

@@ -59,6 +59,8 @@ class ChunkedEmbedder:
             embedder = EMBEDDERS[embedder](**(embedder_options or {}))
         elif embedder_options:
             raise UsageError(f"embedder_options go with an embedder's name; {embedder.name!r} is built already")
+        if not isinstance(embedder, Embedder):
+            raise UsageError(f"{type(embedder).__name__} embeds no texts, and chunks are texts; use it without chunks")
         if unit not in ("tokens", "characters"):
             raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
         if unit == "tokens":

@@ -34,7 +34,7 @@ class SentenceTransformerEmbedder:
 
     Raises:
         UsageError: the model is nowhere to be found, needs code that is not trusted, or has fewer positions than
-            `max_length`.
+            `max_length`; or there is no such `device`.
         MissingExtra: sentence-transformers is not installed.
     """
 
@@ -52,8 +52,10 @@ class SentenceTransformerEmbedder:
         model_kwargs: dict[str, Any] | None = None,
     ):
         require("sentence_transformers", "embed", f"the embedder {self.name!r}")
-        if batch_size < 1:
-            raise UsageError(f"batch_size is {batch_size}; expected at least 1")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise UsageError(f"batch_size is {batch_size!r}; expected at least 1")
+        if device is not None:
+            _check_device(device)
         cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
         check_model(model, revision, "sentence-transformers", cache, ", or use 'minilm' or 'ngram': no download")
         self.batch_size = batch_size
@@ -153,3 +155,13 @@ class SentenceTransformerEmbedder:
             raise UsageError(
                 f"model {model!r} comes with Python code of its own; read it, then pass trust_remote_code=True"
             ) from error
+
+
+def _check_device(device: str | torch.device) -> None:
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+        reason = str(error).partition("\n")[0][:120]
+        raise UsageError(
+            f"device is {str(device)!r}, which cannot be used ({reason}); leave it out, or 'cpu'"
+        ) from error
