@@ -105,7 +105,7 @@ def test_the_key_comes_from_the_environment_and_is_not_kept(server, monkeypatch)
     client = OpenAIServer(server.url, key_variable="MODEL_KEY")
     with pytest.raises(UsageError, match="key variable 'MODEL_KEY' is not set; export the API key in it"):
         client.post("embeddings", BODY)
-    monkeypatch.setenv("MODEL_KEY", "s3cret")
+    monkeypatch.setenv("MODEL_KEY", "s3cret\n")
     client.post("embeddings", BODY)
     assert b"s3cret" not in pickle.dumps(client)
     post(server)

@@ -77,7 +77,7 @@ class OpenAIServer:
         """
         headers = {"Content-Type": "application/json"}
         if self.key_variable is not None:
-            key = os.environ.get(self.key_variable)
+            key = os.environ.get(self.key_variable, "").strip()  # mounted secrets end in a newline
             if not key:
                 raise UsageError(f"key variable {self.key_variable!r} is not set; export the API key in it")
             headers["Authorization"] = f"Bearer {key}"

@@ -52,8 +52,9 @@ class HttpEmbedder:
         key_variable: str | None = None,
         dimensions: int | None = None,
     ):
-        for option, value in {"batch_size": batch_size, "concurrency": concurrency}.items():
-            if value < 1:
+        least_one = {"batch_size": batch_size, "concurrency": concurrency, "max_characters": max_characters}
+        for option, value in least_one.items():
+            if value is not None and value < 1:
                 raise UsageError(f"{option} is {value}, which is too small to send anything; expected at least 1")
         self.server = OpenAIServer(url.rstrip("/").removesuffix("/embeddings"), timeout, retries, key_variable)
         self.model = model
