@@ -38,13 +38,29 @@ def test_an_unknown_option_is_refused_with_the_near_one(every):
 
 
 def test_k_beyond_the_group_is_refused_before_training():
-    check_needs(METHODS["pass_at_k"], [], group_size=4)
+    check_needs(METHODS["pass_at_k"], [], group_size=5)
     with pytest.raises(
         ValueError, match="method 'pkpo' with k=16 needs groups of 16 or more; got 8 completions a prompt"
     ):
         check_needs(METHODS["pkpo"], [], group_size=8, k=16)
-    with pytest.raises(ValueError, match="method 'pass_at_k' with k=4 needs groups of 4 or more; got 2"):
+    with pytest.raises(ValueError, match="method 'pass_at_k' with k=4 needs groups of 5 or more; got 2"):
         check_needs(METHODS["pass_at_k"], [], group_size=2)
+
+
+@pytest.mark.parametrize("k", [1, 2, 4])
+@pytest.mark.parametrize(
+    "name, options", [("pass_at_k", {}), ("pkpo", {}), ("pkpo", {"baseline": "loo"}), ("pkpo-loo", {})], ids=str
+)
+def test_a_group_size_is_refused_if_and_only_if_no_group_of_it_has_an_advantage(name, options, k):
+    for size in range(2, 8):
+        groups = torch.zeros(size, dtype=torch.long)
+        found = [METHODS[name](Rollouts((torch.arange(size) < c).float(), groups), k=k, **options).advantages
+                 for c in range(size + 1)]  # fmt: skip
+        if any(advantages.any() for advantages in found):
+            check_needs(METHODS[name], [], size, k=k, **options)
+        else:
+            with pytest.raises(ValueError, match=f"with k={k} needs groups of .* or more; got {size}"):
+                check_needs(METHODS[name], [], size, k=k, **options)
 
 
 def test_a_plain_function_is_no_method():

@@ -12,9 +12,9 @@ from dra_grpo.methods.logdet_marginal import logdet_marginal
 from dra_grpo.methods.method import Method, MethodProtocol, check_needs
 from dra_grpo.methods.mmr import mmr
 from dra_grpo.methods.none import none
-from dra_grpo.methods.pass_at_k import pass_at_k
+from dra_grpo.methods.pass_at_k import pass_at_k, pass_at_k_group
 from dra_grpo.methods.permuted import permuted
-from dra_grpo.methods.pkpo import pkpo
+from dra_grpo.methods.pkpo import pkpo, pkpo_group
 from dra_grpo.methods.random_embeddings import random_embeddings, random_fields
 from dra_grpo.methods.risk_sensitive import risk_sensitive
 from dra_grpo.methods.uniqueness import uniqueness
@@ -41,8 +41,8 @@ METHODS = Registry[MethodProtocol](
             Method("logdet_marginal", logdet_marginal, "reward", ("embeddings",), "arXiv 2605.11461"),
             Method("evol", evol, "reward", ("embeddings",), "arXiv 2509.15194"),
             Method("unlikeliness", unlikeliness, "reward", ("logprobs",), "arXiv 2506.02355"),
-            Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751"),
-            Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201"),
+            Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751", least_group=pass_at_k_group),
+            Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201", least_group=pkpo_group),
             Method("pkpo-loo", pkpo, "advantage", (), "arXiv 2505.15201", {"baseline": "loo-1"}),
             Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
             # controls

@@ -45,6 +45,7 @@ class Method:
         source: the paper.
         preset: options that differ from the function's defaults.
         base: the function whose options `adjust` passes on as `**options`; None where it takes none.
+        least_group: the smallest group that can have an advantage with these options; None: as many as an option `k`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Method:
     source: str
     preset: Mapping[str, Any] = field(default_factory=dict)
     base: Callable[..., Adjusted] | None = None
+    least_group: Callable[[dict[str, Any]], int] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -109,7 +111,8 @@ def check_needs(
     Args:
         method: a method object.
         available: the optional fields of `Rollouts` that will be there.
-        group_size: completions a prompt; an option `k` (of k tries) must not exceed it.
+        group_size: completions a prompt; an option `k` (of k tries) must not exceed it, nor what the method says of
+            itself in `least_group`.
         **options: the method's.
 
     Raises:
@@ -129,11 +132,14 @@ def check_needs(
     missing = [name for name in method.needs(**options) if name not in available]
     if missing:
         raise UsageError(f"method {method.name!r} needs {' and '.join(missing)}, which the rollouts do not carry")
-    k = {**getattr(method, "options", {}), **options}.get("k")
-    if group_size is not None and isinstance(k, int) and k > group_size:
+    settings = {**getattr(method, "options", {}), **options}
+    k, least_group = settings.get("k"), getattr(method, "least_group", None)
+    if group_size is None or not isinstance(k, int):
+        return
+    if group_size < (least := least_group(settings) if least_group else k):
         raise UsageError(
-            f"method {method.name!r} with k={k} needs groups of {k} or more; got {group_size} completions a prompt: "
-            "lower k, or sample more"
+            f"method {method.name!r} with k={k} needs groups of {least} or more; got {group_size} completions a prompt"
+            ": lower k, or sample more"
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts
@@ -18,7 +20,7 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
 
     Returns:
         `Adjusted` at the advantage stage; 0 where σ = 0 (no correct completion, or fewer than k wrong ones) and in
-        groups of fewer than k (`check_needs` refuses a k above the trainer's group size).
+        groups of k or fewer (`check_needs` refuses a k that is not below the trainer's group size).
 
     Raises:
         ValueError: k below 1.
@@ -40,3 +42,8 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
     advantages = torch.where(rollouts.is_correct, right[index.group], wrong[index.group])
     advantages = torch.where(((std > 0) & (n >= k))[index.group], advantages, 0.0)
     return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))
+
+
+def pass_at_k_group(options: dict[str, Any]) -> int:
+    """The smallest group with an advantage: all of k tries hold a correct completion or none does, and σ is 0."""
+    return options["k"] + 1
