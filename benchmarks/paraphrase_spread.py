@@ -76,6 +76,8 @@ def main() -> int:
                 spreads["paraphrases of one"].append(spread(embedder, reworded))
             if len(correct) >= arguments.size:
                 spreads["different answers"].append(spread(embedder, rng.sample(correct, arguments.size)))
+    if missing := [kind for kind, values in spreads.items() if not values]:
+        parser.error(f"{arguments.groups} has no group for {' and '.join(missing)}: too few correct completions")
     print(f"{arguments.embedder}, groups of {arguments.size} correct completions")
     marks = sorted({1 - arguments.quantile, 0.5, arguments.quantile})
     quantiles = {}
