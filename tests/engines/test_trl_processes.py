@@ -13,7 +13,7 @@ from dra_grpo import METHODS, Rollouts
 from dra_grpo.embedders import NgramEmbedder
 
 ORDERS = {"orders": [1, 2]}
-OPTIONS = {"darling": {"clusters": "text"}, "uniqueness": {"clusters": "text"}}
+OPTIONS = {"darling": {"clusters": "text"}, "uniqueness": {"clusters": "text"}, "pass_at_k": {"k": 2}}
 CASES = {
     "policy": ({"embedder": "policy"}, {"scale_rewards": "none", "loss_type": "dr_grpo"}),
     "rloo": ({"embedder": "ngram", "embedder_options": ORDERS}, {"rloo": True, "beta": 0.0}),
