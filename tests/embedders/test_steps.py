@@ -73,6 +73,13 @@ def test_order_and_repetition_of_steps_do_not_count_but_new_steps_do():
     assert similarity[0, 2] < 0.8
 
 
+def test_autocast_does_not_lower_the_precision():
+    texts = ["a = 1\nb = 2\nc", "b = 2", "x\ny"]
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = step_similarity(texts, NgramEmbedder())
+    assert torch.equal(inside, step_similarity(texts, NgramEmbedder()))
+
+
 def test_no_completions():
     assert step_similarity([], NgramEmbedder()).shape == (0, 0)
 

@@ -73,7 +73,8 @@ def aligned_similarity(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
     counts = torch.bincount(owners, minlength=size)
     if len(counts) != size or (counts == 0).any():
         raise ValueError(f"steps by completion are {counts.tolist()}; expected at least one for each of {size}")
-    cosines = embeddings @ embeddings.T
+    with torch.autocast(embeddings.device.type, enabled=False):  # autocast would multiply in 16 bits
+        cosines = embeddings @ embeddings.T
     best = cosines.new_full((len(owners), size), -torch.inf)
     best.scatter_reduce_(1, owners.expand(len(owners), -1), cosines, "amax")
     directed = cosines.new_zeros(size, size).index_add_(0, owners, best) / counts[:, None]
