@@ -7,7 +7,7 @@ import random
 import pytest
 import torch
 
-from dra_grpo.embedders import CachedEmbedder, Embedder
+from dra_grpo.embedders import CachedEmbedder, ChunkedEmbedder, Embedder
 
 NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http", "chunked"]
 UNLIMITED = {"ngram", "static", "http", "chunked"}
@@ -32,6 +32,19 @@ def embedder(request, encoders):
     name, cached = request.param
     encoder = encoders(name)
     return CachedEmbedder(encoder, size=8) if cached else encoder
+
+
+# Not those with a tokenizer, which makes its tensors there: they cannot be moved from 'meta', as they can from 'cuda'.
+@pytest.mark.parametrize("name", ["ngram", "http", "chunked"])
+def test_torchs_default_device_does_not_matter(name, encoders):
+    embedder = ChunkedEmbedder("ngram", 10, unit="characters") if name == "chunked" else encoders(name)
+    expected = embedder.encode(PLAIN)
+    with torch.device("meta"):
+        cached = CachedEmbedder(embedder, size=8)
+        assert torch.equal(embedder.encode(PLAIN), expected)
+        assert torch.equal(cached.encode(PLAIN), expected)
+        assert embedder.encode([]).device == expected.device
+    assert cached.truncated.device == embedder.truncated.device == torch.device("cpu")
 
 
 def test_satisfies_the_protocol(embedder):

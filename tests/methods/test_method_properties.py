@@ -49,6 +49,16 @@ def test_it_does_something_or_is_none(every, rich):
     assert bool(moved.abs().max() > 1e-3) == (every != "none")
 
 
+def test_torchs_default_device_does_not_matter(every, rich, same):
+    rollouts = rich((12, 3))
+    options = {"credit": "shapley"} if every == "logdet_marginal" else {}
+    options |= {"clusters": str.__eq__} if every in ("darling", "uniqueness") else {}
+    expected = METHODS[every](rollouts, **options)
+    with torch.device("meta"):
+        found = METHODS[every](rollouts, **options)
+    same(found, expected)
+
+
 def test_row_order_does_not_matter(settled, rich, take, same):
     rollouts = rich()
     order = torch.randperm(len(rollouts.rewards), generator=torch.Generator().manual_seed(1))

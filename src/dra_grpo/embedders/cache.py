@@ -45,8 +45,8 @@ class CachedEmbedder:
         self.truncated = torch.zeros(0, dtype=torch.bool)
         self.hits = self.misses = 0
         self._slots: OrderedDict[bytes, int] = OrderedDict()
-        self._rows = torch.zeros(0, 0)
-        self._cut = torch.zeros(0, dtype=torch.bool)
+        self._rows = torch.zeros(0, 0, device="cpu")
+        self._cut = torch.zeros(0, dtype=torch.bool, device="cpu")
 
     @property
     def hit_rate(self) -> float:
@@ -81,7 +81,7 @@ class CachedEmbedder:
             self._slots.move_to_end(key)
         self._keep(new, rows[len(kept) :], cut[len(kept) :])
         place = {key: index for index, key in enumerate([*kept, *new])}
-        order = torch.tensor([place[key] for key in keys], dtype=torch.long)
+        order = torch.tensor([place[key] for key in keys], dtype=torch.long, device="cpu")
         self.truncated = cut[order]
         return rows[order]
 
@@ -103,8 +103,8 @@ class CachedEmbedder:
         if needed <= have or have == self.size:
             return
         more = min(self.size, max(needed, 2 * have, 1024)) - have
-        self._rows = torch.cat([self._rows.view(have, dimension), torch.zeros(more, dimension)])
-        self._cut = torch.cat([self._cut, torch.zeros(more, dtype=torch.bool)])
+        self._rows = torch.cat([self._rows.view(have, dimension), torch.zeros(more, dimension, device="cpu")])
+        self._cut = torch.cat([self._cut, torch.zeros(more, dtype=torch.bool, device="cpu")])
 
 
 def _digest(text: str) -> bytes:

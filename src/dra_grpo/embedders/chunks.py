@@ -86,14 +86,14 @@ class ChunkedEmbedder:
         """
         pieces = [self.chunks(text) for text in texts]
         rows = self.embedder.encode([chunk for chunks in pieces for chunk in chunks])
-        counts = torch.tensor([len(chunks) for chunks in pieces], dtype=torch.long)
-        owners = torch.arange(len(texts)).repeat_interleave(counts)
+        counts = torch.tensor([len(chunks) for chunks in pieces], dtype=torch.long, device="cpu")
+        owners = torch.arange(len(texts), device="cpu").repeat_interleave(counts)
         cut = self.embedder.truncated.to(owners.device)
-        self.truncated = torch.zeros(len(texts)).index_add_(0, owners, cut.float()) > 0
+        self.truncated = torch.zeros(len(texts), device="cpu").index_add_(0, owners, cut.float()) > 0
 
-        lengths = torch.tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks], dtype=rows.dtype)
+        lengths = rows.new_tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks])
         pooled = rows.new_zeros(len(texts), rows.shape[1])
-        pooled.index_add_(0, owners.to(rows.device), rows * lengths.to(rows.device)[:, None])
+        pooled.index_add_(0, owners.to(rows.device), rows * lengths[:, None])
         return normalize(pooled)
 
     def chunks(self, text: str) -> list[str]:

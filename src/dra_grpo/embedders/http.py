@@ -78,13 +78,15 @@ class HttpEmbedder:
             UsageError: see the class; nothing is returned unless every batch came back.
         """
         limit = self.max_characters
-        self.truncated = torch.tensor([limit is not None and len(text) > limit for text in texts], dtype=torch.bool)
+        self.truncated = torch.tensor(
+            [limit is not None and len(text) > limit for text in texts], dtype=torch.bool, device="cpu"
+        )
         sent = [text[:limit] or " " for text in encodable(texts)]
         batches = [sent[start : start + self.batch_size] for start in range(0, len(sent), self.batch_size)]
         if not batches:
             if self._width is None:
                 self._width = self._embed([" "]).shape[1]
-            return torch.zeros(0, self._width)
+            return torch.zeros(0, self._width, device="cpu")
         with ThreadPoolExecutor(self.concurrency) as pool:
             rows = torch.cat(list(pool.map(self._embed, batches)))
         self._width = rows.shape[1]
@@ -97,7 +99,7 @@ class HttpEmbedder:
         answer = self.server.post("embeddings", body)
         try:
             indices = [item["index"] for item in answer["data"]]
-            rows = torch.tensor([item["embedding"] for item in answer["data"]], dtype=torch.float32)
+            rows = torch.tensor([item["embedding"] for item in answer["data"]], dtype=torch.float32, device="cpu")
             if sorted(indices) != list(range(len(texts))):
                 raise ValueError(f"{len(texts)} texts were sent and rows {indices[:8]} came back")
             if not rows.isfinite().all():

@@ -70,7 +70,7 @@ class NgramEmbedder:
         Returns:
             float32 (N, D) on the CPU, rows of norm 1.
         """
-        self.truncated = torch.zeros(len(texts), dtype=torch.bool)
+        self.truncated = torch.zeros(len(texts), dtype=torch.bool, device="cpu")
         counts = self._signed_counts(texts)
         if self.sublinear:
             counts *= counts.abs().clamp_min_(1).rsqrt_()  # x / √|x|, and 0 stays 0
@@ -78,14 +78,14 @@ class NgramEmbedder:
 
     def _signed_counts(self, texts: Sequence[str]) -> Tensor:
         if not texts:
-            return torch.zeros(0, self.dimension)
+            return torch.zeros(0, self.dimension, device="cpu")
         if len(texts) > 1 and sum(map(len, texts)) > _BLOCK:
             half = len(texts) // 2
             return torch.cat([self._signed_counts(texts[:half]), self._signed_counts(texts[half:])])
         grams, rows = self._grams(texts)
         buckets = rows * self.dimension + (grams * self.dimension >> 31)
         signs = (grams & 1) * 2 - 1
-        counts = torch.zeros(len(texts) * self.dimension)
+        counts = torch.zeros(len(texts) * self.dimension, device="cpu")
         counts.scatter_add_(0, buckets.flatten(), signs.flatten().float())
         return counts.view(len(texts), self.dimension)
 
@@ -94,8 +94,9 @@ class NgramEmbedder:
         gap = END * (self.orders[-1] - 1)
         stream = (START + (gap + START).join(texts) + gap).encode(_CODEC, "surrogatepass")
         characters = torch.frombuffer(bytearray(stream), dtype=torch.int32).long()
-        rows = torch.arange(len(texts)).repeat_interleave(torch.tensor([len(text) + 1 for text in texts]))
-        starts = torch.arange(len(rows)) + rows * len(gap)
+        lengths = torch.tensor([len(text) + 1 for text in texts], device="cpu")
+        rows = torch.arange(len(texts), device="cpu").repeat_interleave(lengths)
+        starts = torch.arange(len(rows), device="cpu") + rows * len(gap)
         hashed, grams = torch.zeros_like(starts), []
         for offset in range(self.orders[-1]):
             hashed = (hashed + characters[starts + offset] + 1) * 0x5BD1E995 & _MASK

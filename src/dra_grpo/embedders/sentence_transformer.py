@@ -84,7 +84,7 @@ class SentenceTransformerEmbedder:
             float32 (N, D) on the model's device, rows of norm 1 (0 where the tokenizer finds no token at all).
         """
         texts = encodable(texts)
-        self.truncated = torch.zeros(len(texts), dtype=torch.bool)
+        self.truncated = torch.zeros(len(texts), dtype=torch.bool, device="cpu")
         embeddings = torch.zeros(len(texts), self.model.get_embedding_dimension(), device=self.model.device)
         by_length = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         for start in range(0, len(texts), self.batch_size):
@@ -128,13 +128,13 @@ class SentenceTransformerEmbedder:
     def _cut(self, features: Any, texts: list[str]) -> Tensor:
         """Which of the batch's texts lost tokens, bool (len(texts),)."""
         if hasattr(features, "encodings") and features.encodings is not None:
-            return torch.tensor([bool(encoding.overflowing) for encoding in features.encodings])
+            return torch.tensor([bool(encoding.overflowing) for encoding in features.encodings], device="cpu")
         limit = self.model.max_seq_length
         if limit is None or limit == math.inf:
-            return torch.zeros(len(texts), dtype=torch.bool)
+            return torch.zeros(len(texts), dtype=torch.bool, device="cpu")
         # Tokenizers written in Python do not keep what they cut: only these are asked a second time.
         whole = self.model.tokenizer([(self.prompt or "") + text for text in texts], truncation=False)
-        return torch.tensor([len(ids) > limit for ids in whole["input_ids"]])
+        return torch.tensor([len(ids) > limit for ids in whole["input_ids"]], device="cpu")
 
     def _limit(self, max_length: int) -> None:
         if self.model.max_seq_length == math.inf:

@@ -84,7 +84,7 @@ def _codes(values: Sequence[str | None]) -> list[int]:
 
 def _asked(rollouts: Rollouts, same: Callable[[str, str], bool]) -> Tensor:
     B, G = rollouts.index.shape
-    likeness = torch.zeros(B, G, G)
+    likeness = torch.zeros(B, G, G, device="cpu")
     members: list[list[tuple[int, str]]] = [[] for _ in range(B)]
     rows = zip(rollouts.index.group.tolist(), rollouts.index.position.tolist(), rollouts.scored.tolist(), strict=True)
     for (group, position, scored), text in zip(rows, given(rollouts, "texts"), strict=True):

@@ -16,7 +16,7 @@ def generator(seed: int, step: int) -> torch.Generator:
     >>> torch.equal(torch.rand(2, generator=generator(0, 7)), torch.rand(2, generator=generator(0, 7)))
     True
     """
-    return torch.Generator().manual_seed(random.Random(f"{seed}:{step}").getrandbits(63))
+    return torch.Generator("cpu").manual_seed(random.Random(f"{seed}:{step}").getrandbits(63))
 
 
 def shuffled(rows: Tensor, index: GroupIndex, among: Tensor, numbers: torch.Generator) -> Tensor:
@@ -25,7 +25,7 @@ def shuffled(rows: Tensor, index: GroupIndex, among: Tensor, numbers: torch.Gene
     The shuffle is keyed by group and place in the group, so rows of different groups may stand in any order.
     """
     taking_part = index.pad(among, False)
-    keys = torch.rand(index.shape, generator=numbers).to(rows.device)
+    keys = torch.rand(index.shape, generator=numbers, device="cpu").to(rows.device)
     places = torch.argsort((~taking_part).int(), dim=1, stable=True)
     drawn = torch.argsort(keys.masked_fill(~taking_part, torch.inf), dim=1, stable=True)
     padded = index.pad(rows)

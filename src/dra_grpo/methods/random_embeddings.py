@@ -38,8 +38,8 @@ def random_embeddings(
 
     Source: DRA-GRPO, arXiv 2505.09655, of which it is the control.
     """
-    noise = torch.randn(*rollouts.index.shape, dim, generator=generator(seed, step)).to(rollouts.rewards.device)
-    blind = replace(rollouts, embeddings=rollouts.index.unpad(noise))
+    noise = torch.randn(*rollouts.index.shape, dim, generator=generator(seed, step), device="cpu")
+    blind = replace(rollouts, embeddings=rollouts.index.unpad(noise.to(rollouts.rewards.device)))
     value = dra(blind, **options).smi.nan_to_num(0.0)
     negative, wrong = options.pop("negative", "scale"), options.pop("wrong", "scale")
     # The spread gate, where it is set, opens for this arm in the groups in which it opens for DRA.

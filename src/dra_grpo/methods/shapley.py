@@ -56,7 +56,7 @@ def sampled_shapley(matrix: Tensor, samples: int, numbers: torch.Generator) -> T
     """
     total = torch.zeros_like(matrix[..., 0])
     for _ in range(samples):
-        order = torch.randperm(matrix.shape[-1], generator=numbers).to(matrix.device)
+        order = torch.randperm(matrix.shape[-1], generator=numbers, device="cpu").to(matrix.device)
         factor = log_det_factor(matrix[:, order][:, :, order])
         total[:, order] += 2 * factor.diagonal(dim1=-2, dim2=-1).log()
     return total / samples
