@@ -146,10 +146,15 @@ def test_a_dry_run_refuses_what_is_no_function_or_prompt(flags, message):
         plan(settings(ROOT / "recipes/paper/dra-grpo.yaml", *flags))
 
 
-def test_a_dry_run_refuses_a_k_larger_than_the_group():
-    flags = ["--method", "pass-at-k", "--method_options.k", "9"]
-    with pytest.raises(UsageError, match="k=9 needs groups of 9 or more; got 8 completions a prompt"):
+@pytest.mark.parametrize("k", [8, 9])
+def test_a_dry_run_refuses_a_k_as_large_as_the_group(k):
+    flags = ["--method", "pass-at-k", "--method_options.k", str(k)]
+    with pytest.raises(UsageError, match=f"k={k} needs groups of {k + 1} or more; got 8 completions a prompt"):
         plan(settings(ROOT / "recipes/countdown.yaml", *flags))
+
+
+def test_a_dry_run_takes_a_k_below_the_group():
+    plan(settings(ROOT / "recipes/countdown.yaml", "--method", "pass-at-k", "--method_options.k", "7"))
 
 
 def without_output(recipe):
