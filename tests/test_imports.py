@@ -19,12 +19,13 @@ from typing import NamedTuple
 import pytest
 
 SOURCE = Path(find_spec("dra_grpo").submodule_search_locations[0])
-PLAIN = {"errors", "registry", "json_files", "openai_server", "hub"}
+PLAIN = {"errors", "registry", "json_files", "folder_lock", "openai_server", "hub"}
 LEAVES = {"core", "embedders", "rewards", "tasks", *PLAIN}
 MAY_KNOW = {
     "errors": set(),
     "registry": {"errors"},
     "json_files": {"errors"},
+    "folder_lock": {"errors"},
     "openai_server": {"errors"},
     "hub": {"errors"},
     "core": {"errors"},

@@ -12,6 +12,20 @@ class NotCached(UsageError):
     """The Hub cannot be reached, and its local cache does not have it."""
 
 
+def model_folder(model: str) -> str | None:
+    """The folder that `model` names, None where it can be a Hub name; the Hub is not asked.
+
+    Raises:
+        UsageError: it can be nothing but a path, and no folder is there.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return str(folder)
+    if model.startswith((".", "~", "/")) or model.count("/") > 1 or "\\" in model:
+        raise UsageError(f"no model folder at {model!r}; give an existing folder or a Hub name such as 'owner/name'")
+    return None
+
+
 def check_model(
     model: str, revision: str | None = None, owner: str = "", cache: str | None = None, instead: str = ""
 ) -> None:
@@ -27,10 +41,8 @@ def check_model(
     Raises:
         UsageError: no such folder; no such model or revision on the Hub; the Hub out of reach and nothing cached.
     """
-    if Path(model).is_dir():
+    if model_folder(model) is not None:
         return
-    if model.startswith((".", "~", "/")) or model.count("/") > 1 or "\\" in model:
-        raise UsageError(f"no model folder at {model!r}; give an existing folder or a Hub name such as 'owner/name'")
     name = f"{owner}/{model}" if owner and "/" not in model else model
     check_hub(name, "model", revision, cache, f"pass a local folder{instead}")
 

@@ -83,7 +83,7 @@ def test_compare(two_runs, capsys):
         (["m", "--tasks", "aime24", "--engine", "hf"], "engine is 'hf', expected one of transformers, vllm, server"),
         (["m", "--tasks", "aime24", "--engine", "server"], "--engine server and --url go together"),
         (["m", "--tasks", "countdown", "--engine", "server", "--url", "host:1"], "url is 'host:1'; expected an http"),
-        (["./nowhere", "--tasks", "countdown"], "model './nowhere' is no folder; expected a model folder or"),
+        (["./nowhere", "--tasks", "countdown"], "no model folder at './nowhere'; give an existing folder"),
         (["m", "--tasks", "countdown", "--dtype", "float7"], "dtype is 'float7', expected one of auto, float32"),
         (["compare", "a"], "the following arguments are required: second"),
         (["compare", "/no/a", "/no/b"], "/no/a/results.json holds no results; expected what `dra-grpo eval` wrote"),

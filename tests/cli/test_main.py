@@ -49,7 +49,10 @@ def test_every_command_has_help(command):
         (["report"], "the following arguments are required"),
         (["pretrain", "chess"], "invalid choice: 'chess'"),
         (["train", "--config", "nope.yaml"], "'nope.yaml' cannot be read"),
-        (["train", "--config", "recipes/countdown.yaml", "--model_name_or_path", "./no/such/model"], "is no folder"),
+        (
+            ["train", "--config", "recipes/countdown.yaml", "--model_name_or_path", "./no/such/model"],
+            "no model folder at './no/such/model'",
+        ),
         (["train", "--config", "recipes/countdown.yaml", "--reward_funcs", "contdown"], "did you mean 'countdown'?"),
         (["train", "--config", "recipes/countdown.yaml", "--embedder", "ngrma"], "did you mean 'ngram'?"),
         (["train", "--config", "recipes/countdown.yaml", "--task", "countdwn"], "did you mean 'countdown'?"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from itertools import combinations
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.tasks.countdown import Problem, accepted_texts, distinct_solutions
 from dra_grpo.tasks.question import Question
 
-SHARED = next((p / "shared" / "data" for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), None)
+DATA = Path(os.environ.get("DRA_GRPO_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 @given(n=st.integers(1, 8), data=st.data())
@@ -124,10 +125,10 @@ def test_countdown_counts_distinct_correct_solutions():
     assert not any(name.startswith("maj") for name in found)
 
 
-@pytest.mark.skipif(SHARED is None, reason="the recorded groups are not beside this checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; DRA_GRPO_DATA names another folder")
 def test_recorded_groups_of_gsm8k():
     pytest.importorskip("math_verify")
-    with (SHARED / "gsm8k_re2_x12_s300.jsonl").open(encoding="utf-8") as lines:
+    with (DATA / "gsm8k_re2_x12_s300.jsonl").open(encoding="utf-8") as lines:
         groups = [json.loads(line) for line in lines][:60]
     questions = [Question(group["id"], group["prompt"], group["answer"]) for group in groups]
     samples = {

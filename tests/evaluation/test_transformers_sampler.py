@@ -129,7 +129,7 @@ def test_a_prompt_without_a_token():
 
 def test_models_that_cannot_be_loaded(tmp_path, tiny_model, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(UsageError, match=r"'\./nowhere' is no folder"):
+    with pytest.raises(UsageError, match=r"no model folder at '\./nowhere'"):
         TransformersSampler("./nowhere")
     with pytest.raises(UsageError, match="model 'no/such' cannot be loaded"):
         TransformersSampler("no/such")

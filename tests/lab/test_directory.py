@@ -64,6 +64,6 @@ def test_one_run_at_a_time(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("")
-    message = r"^output_dir '.*file/run' cannot be written: Not a directory; choose another$"
+    message = r"^/.*file/run cannot be written: Not a directory; choose another --output_dir$"
     with pytest.raises(UsageError, match=message), RunDirectory(tmp_path / "file" / "run").locked():
         pass

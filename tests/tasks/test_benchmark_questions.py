@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from dra_grpo.tasks.benchmark_questions import load_questions
 from dra_grpo.tasks.benchmarks import BENCHMARKS, PAPER_FIVE
 from dra_grpo.tasks.countdown import problems
 
-SHARED = next((p / "shared" / "data" for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), None)
+DATA = Path(os.environ.get("DRA_GRPO_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 @pytest.fixture
@@ -196,12 +197,12 @@ def test_names():
         BENCHMARKS["math5000"]
 
 
-@pytest.mark.skipif(SHARED is None, reason="the real benchmark files are not beside this checkout")
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; DRA_GRPO_DATA names another folder")
 @pytest.mark.parametrize(
     "name, file, count",
     [("math500", "math500", 500), ("olympiadbench", "olympiadbench", 675), ("gsm8k", "gsm8k_test", 1319)],
 )
 def test_real_files_load_whole(name, file, count):
-    found = load_questions(BENCHMARKS[name], SHARED / f"{file}.jsonl").questions
+    found = load_questions(BENCHMARKS[name], DATA / f"{file}.jsonl").questions
     assert len({question.id for question in found}) == len(found) == count
     assert all(read_gold(question.answer) is not None for question in found)

@@ -10,15 +10,15 @@ pass_at_k.svg          the curves
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sample_file import SampleFile
 from dra_grpo.evaluation.scoring import Scored
+from dra_grpo.folder_lock import locked
 from dra_grpo.json_files import read_json, write_json, write_json_lines
 
 
@@ -31,26 +31,13 @@ class EvalDirectory:
         self.results = self.path / "results.json"
         self.plot = self.path / "pass_at_k.svg"
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder; the system lets go of it when this process ends, however that happens.
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the folder.
 
         Raises:
             UsageError: another process holds it, or it cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise UsageError(f"{self.path} cannot be written: {error.strerror}") from error
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UsageError(
-                    f"{self.path}: another evaluation is writing here; wait, or take another --out"
-                ) from error
-            yield
+        return locked(self.path, "evaluation", "--out")
 
     def claim(self, identity: Mapping[str, Any]) -> None:
         """Record what the samples depend on, once it is sure that those already here depend on the same.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,6 +12,7 @@ from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample, batches
 from dra_grpo.evaluation.templates import Prompt
 from dra_grpo.evaluation.token_draws import draw, uniforms
+from dra_grpo.hub import model_folder
 
 
 class TransformersSampler:
@@ -37,6 +37,7 @@ class TransformersSampler:
         from transformers import AutoModelForCausalLM, GenerationConfig
 
         self.batch_size = batch_size
+        model = model_folder(model) or model
         self.tokenizer = load_tokenizer(model, revision)
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -127,9 +128,7 @@ def load_tokenizer(model: str, revision: str | None = None) -> Any:
     """
     from transformers import AutoTokenizer
 
-    # Something that looks like a path and is none would be asked for at the Hub, with a page of traceback.
-    if (model.startswith((".", "/", "~")) or model.count("/") > 1) and not Path(model).is_dir():
-        raise UsageError(f"model {model!r} is no folder; expected a model folder or a Hub name")
+    model = model_folder(model) or model
     try:
         return AutoTokenizer.from_pretrained(model, revision=revision or "main")
     except (OSError, ValueError) as error:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dra_grpo.errors import UsageError
+from dra_grpo.folder_lock import locked
 from dra_grpo.json_files import json_lines, write_json, write_json_lines
 from dra_grpo.lab.processes import is_main_process
 
@@ -46,33 +44,13 @@ class RunDirectory:
         self.evaluation = self.path / "eval.json"
         self.report = self.path / "report.html"
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder in the main process; the system lets go of it when the process ends, however that happens.
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the folder in the main process.
 
         Raises:
             UsageError: another run holds it, or it cannot be written.
         """
-        if not is_main_process():
-            yield
-            return
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise UsageError(
-                f"output_dir {str(self.path)!r} cannot be written: {error.strerror}; choose another"
-            ) from error
-        with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UsageError(
-                    f"{self.path}: another run is writing here; wait for it, or choose another --output_dir"
-                ) from error
-            except OSError:  # some network file systems have no locks
-                print(f"note: {self.path} cannot be locked; see that no other run writes there")
-            yield
+        return locked(self.path, "run", "--output_dir") if is_main_process() else nullcontext()
 
     def holds_run(self) -> bool:
         """Whether a run has written here."""

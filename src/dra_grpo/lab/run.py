@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DRAConfig, own_settings
 from dra_grpo.errors import UsageError
+from dra_grpo.hub import model_folder
 from dra_grpo.json_files import read_json, write_whole
 from dra_grpo.lab.data import as_dataset, training_data
 from dra_grpo.lab.directory import RunDirectory, checkpoint_step
@@ -147,10 +148,7 @@ def model_path(settings: Settings) -> str:
         if policy is None:
             raise UsageError(f"task {settings.run.task!r} brings no policy; name one with --model_name_or_path")
         return str(policy)
-    # Something that looks like a path and is none would be asked for at the hub, with a page of traceback.
-    if (named.startswith((".", "/", "~")) or named.count("/") > 1) and not Path(named).expanduser().is_dir():
-        raise UsageError(f"model_name_or_path {named!r} is no folder; expected a model folder or a hub name")
-    return str(Path(named).expanduser()) if Path(named).expanduser().is_dir() else named
+    return model_folder(named) or named
 
 
 def _tokenizer(model: str, revision: str | None) -> Any:
