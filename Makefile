@@ -9,7 +9,7 @@ STAMP := .venv/.installed
 .PHONY: train test test-slow bench lint clean
 
 train: $(STAMP)
-	HF_HUB_OFFLINE=1 $(BIN)/dra-grpo train --config recipes/countdown.yaml --overwrite
+	HF_HUB_OFFLINE=1 $(BIN)/dra-grpo train --config countdown --overwrite
 
 # Two processes of one thread each: two cores are used whole, and none waits for another's threads.
 test: $(STAMP)

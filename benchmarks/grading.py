@@ -28,7 +28,7 @@ from pathlib import Path
 
 from math_verify import parse, verify
 
-from dra_grpo.rewards.grader import Grader
+from dra_grpo.grading.grader import Grader
 
 SENTENCES = (
     "First we rewrite the expression as $x^{{{a}}} + {b}x - {a}$ and factor what we can.",

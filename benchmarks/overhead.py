@@ -16,7 +16,7 @@ from statistics import median
 
 import torch
 
-from dra_grpo.cli.table import table
+from dra_grpo.cli.tables import table
 from dra_grpo.config import DRAConfig
 
 SHAPES = {

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from dra_grpo.core import Rollouts
-from dra_grpo.core.extremes import similarity_spread
+from dra_grpo.core.redundancy import similarity_spread
 from dra_grpo.embedders import EMBEDDERS, Embedder
 
 SYNONYMS = [

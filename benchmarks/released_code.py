@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dra_grpo import EMBEDDERS, adjust_rewards, grpo_advantages
-from dra_grpo.cli.table import table
+from dra_grpo.cli.tables import table
 from dra_grpo.rewards.countdown import countdown_reward
 from dra_grpo.tasks.countdown import BASE_POLICY, Problem, problems
 

@@ -1,4 +1,4 @@
-"""What importing costs, and who may know whom: core <- methods <- engines <- lab <- cli.
+"""What importing costs, and who may know whom: core <- methods <- adjuster <- engines <- training <- lab <- cli.
 
 `embedders`, `rewards` and `tasks` know core alone; `evaluation` and `analysis` know those, never an engine. Imports
 inside functions, under TYPE_CHECKING, relative ones, lazy `"dra_grpo.part.module:name"` strings and public names taken
@@ -19,26 +19,31 @@ from typing import NamedTuple
 import pytest
 
 SOURCE = Path(find_spec("dra_grpo").submodule_search_locations[0])
-PLAIN = {"errors", "registry", "json_files", "folder_lock", "openai_server", "hub"}
-LEAVES = {"core", "embedders", "rewards", "tasks", *PLAIN}
+PLAIN = {"errors", "registry", "files", "server", "hub", "completions"}
+LEAVES = {"core", "embedders", "grading", "rewards", "tasks", *PLAIN}
+BELOW_ENGINES = {"methods", "config", "adjuster", *LEAVES}
 MAY_KNOW = {
     "errors": set(),
     "registry": {"errors"},
-    "json_files": {"errors"},
-    "folder_lock": {"errors"},
-    "openai_server": {"errors"},
+    "files": {"errors"},
+    "server": {"errors"},
     "hub": {"errors"},
+    "completions": {"errors", "registry"},
     "core": {"errors"},
     "methods": {"core", *PLAIN},
     "embedders": {"core", *PLAIN},
-    "rewards": {"core", "tasks", *PLAIN},  # Countdown's reward asks Countdown's verifier
+    "grading": PLAIN,
+    "rewards": {"core", "grading", "tasks", *PLAIN},  # Countdown's reward asks Countdown's verifier
     "tasks": {"core", *PLAIN},
-    "evaluation": {"methods", *LEAVES},
-    "analysis": {"methods", "evaluation", *LEAVES},
     "config": {"methods", *LEAVES},
-    "engines": {"methods", "config", "evaluation", "analysis", *LEAVES},
-    "lab": {"methods", "config", "evaluation", "analysis", "engines", *LEAVES},
-    "cli": {"methods", "config", "evaluation", "analysis", "engines", "lab", *LEAVES},
+    "adjuster": {"methods", "config", *LEAVES},
+    "evaluation": BELOW_ENGINES,
+    "analysis": {"evaluation", *BELOW_ENGINES},
+    "engines": BELOW_ENGINES,
+    "training": {"evaluation", "analysis", "engines", "cli", *BELOW_ENGINES},
+    "lab": {"evaluation", "analysis", "engines", "training", *BELOW_ENGINES},
+    "cli": {"evaluation", "analysis", "engines", "training", "lab", *BELOW_ENGINES},
+    "recipes": set(),
     "__main__": {"cli"},
 }
 HEAVY = ["transformers", "trl", "datasets", "accelerate", "sentence_transformers", "matplotlib", "jinja2", "verl"]
@@ -145,7 +150,9 @@ def test_importing_every_public_name_loads_torch_alone():
 
 
 def test_the_command_line_starts_without_heavy_packages():
-    loaded = loaded_after("import dra_grpo.cli.main, dra_grpo.engines, dra_grpo.lab, dra_grpo.analysis")
+    loaded = loaded_after(
+        "import dra_grpo.cli.main, dra_grpo.engines, dra_grpo.training, dra_grpo.lab, dra_grpo.analysis"
+    )
     assert not loaded & set(HEAVY)
 
 
@@ -213,7 +220,11 @@ def package(tmp_path):
             "class A:\n    def f(self):\n        import dra_grpo.engines as e\n",
             "imports dra_grpo.engines",
         ),
-        ("evaluation/a.py", "f = lambda: importlib.import_module('dra_grpo.lab.run')\n", "imports dra_grpo.lab.run"),
+        (
+            "evaluation/a.py",
+            "f = lambda: importlib.import_module('dra_grpo.training.run')\n",
+            "imports dra_grpo.training.run",
+        ),
         ("embedders/a.py", "X = {'a': 'dra_grpo.engines.trl:Trainer'}\n", "imports dra_grpo.engines.trl.Trainer"),
         ("engines/trl.py", "try:\n    import dra_grpo.lab\nexcept ImportError:\n    raise\n", "imports dra_grpo.lab"),
         ("errors.py", "from dra_grpo.registry import Registry\n", "errors imports dra_grpo.registry.Registry"),
@@ -230,7 +241,7 @@ def test_what_is_allowed_is_not_a_violation(package):
     files = {
         "core/smi.py": '"""Not `dra_grpo.lab`."""\nimport torch\nfrom dra_grpo.core import smi\nfrom . import a\n',
         "methods/dra.py": "from dra_grpo import errors\nfrom dra_grpo.core import Rollouts\nX = 'dra_grpo.lab'\n",
-        "cli/main.py": "from dra_grpo import METHODS, __version__\ndef f():\n    import dra_grpo.lab.run\n",
+        "cli/main.py": "from dra_grpo import METHODS, __version__\ndef f():\n    import dra_grpo.training.run\n",
     }
     assert violations(package(files)) == []
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dra_grpo.analysis.curves import CURVES, draw_curve, smoothed
+from dra_grpo.analysis.plots import CURVES, draw_curve, smoothed
 from dra_grpo.analysis.report import _labelled, write_picture, write_report
 from dra_grpo.errors import UsageError
 

@@ -94,7 +94,7 @@ def test_list(what):
     finished = dra_grpo("list", what)
     assert finished.returncode == 0
     assert {"methods": "arXiv 2505.09655", "embedders": "minilm", "tasks": "countdown", "rewards": "countdown",
-            "recipes": "recipes/countdown.yaml"}[what] in finished.stdout  # fmt: skip
+            "recipes": "paper/dra-grpo"}[what] in finished.stdout  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "value"), [("HF_HUB_OFFLINE", "true"), ("TRANSFORMERS_OFFLINE", "1")])

@@ -14,7 +14,7 @@ from dra_grpo.cli.main import main
 from dra_grpo.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
-SHORT = ["--config", str(ROOT / "recipes/countdown.yaml"), "--max_steps", "2", "--save_strategy", "no",
+SHORT = ["--config", str(ROOT / "src/dra_grpo/recipes/countdown.yaml"), "--max_steps", "2", "--save_strategy", "no",
          "--per_device_train_batch_size", "32", "--evaluation_problems", "10"]  # fmt: skip
 
 pytestmark = pytest.mark.slow

@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 
 from dra_grpo.cli.main import main
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.benchmarks import PAPER_FIVE
 from dra_grpo.evaluation.eval_settings import EvalSettings
 from dra_grpo.evaluation.evaluate import evaluate
 from dra_grpo.evaluation.results_table import published_table, remarks, results_table
-from dra_grpo.tasks.benchmarks import PAPER_FIVE
 from dra_grpo.tasks.countdown import BASE_POLICY
 
 pytest.importorskip("math_verify")

@@ -9,8 +9,8 @@ import torch
 from scipy import stats
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.base_policy import policy_figures
 from dra_grpo.evaluation.exact import Accepted, completion_logprobs, exact_figures, exact_probabilities
+from dra_grpo.lab.base_policy import policy_figures
 from dra_grpo.tasks.countdown import (
     BASE_POLICY,
     Problem,

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dra_grpo.evaluation.figures import arm, curve_points, figures, pass_at_k, vote
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sampler import Key, Sample
 from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.tasks.countdown import Problem, accepted_texts, distinct_solutions
-from dra_grpo.tasks.question import Question
 
 DATA = Path(os.environ.get("DRA_GRPO_DATA", Path(__file__).parents[3] / "shared" / "data"))
 

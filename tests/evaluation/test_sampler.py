@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sampler import Decoding, batches, plan, request_seed
 from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.tasks.question import Question
 
 QUESTIONS = [Question(str(i), "x" * length) for i, length in enumerate([3, 9, 1, 7, 5])]
 PROMPTS = [question.problem for question in QUESTIONS]

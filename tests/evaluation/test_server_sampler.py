@@ -5,12 +5,12 @@ import time
 
 import pytest
 
-from dra_grpo import openai_server
+from dra_grpo import server
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sampler import Decoding, Key, plan
 from dra_grpo.evaluation.server_sampler import ServerSampler
 from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.tasks.question import Question
 
 QUESTIONS = [Question(str(i), f"What is {i} plus {2 * i}?") for i in range(10)]
 DECODING = Decoding(0.6, 0.95, 100, ("stop here",))
@@ -26,7 +26,7 @@ def drawn(sampler, *arguments):
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(openai_server, "LONGEST_WAIT", 0.02)
+    monkeypatch.setattr(server, "LONGEST_WAIT", 0.02)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 64])

@@ -7,12 +7,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, plan
 from dra_grpo.evaluation.templates import TEMPLATES
 from dra_grpo.evaluation.token_draws import draw, uniforms
 from dra_grpo.evaluation.transformers_sampler import TransformersSampler, prompt_ids
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
-from dra_grpo.tasks.question import Question
 
 pytest.importorskip("transformers")
 

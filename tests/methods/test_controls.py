@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dra_grpo import METHODS, Rollouts
-from dra_grpo.core.extremes import similarity_spread
+from dra_grpo.core.redundancy import similarity_spread
 
 
 def rows_of(rollouts):

@@ -7,7 +7,8 @@ import torch
 
 from dra_grpo import Rollouts, adjust_rewards, grpo_advantages
 from dra_grpo.core import group_similarity
-from dra_grpo.core.extremes import group_max, similarity_spread
+from dra_grpo.core.groups import group_max
+from dra_grpo.core.redundancy import similarity_spread
 
 
 @pytest.mark.parametrize("kernel", ["cosine", "cosine_shifted", "cosine_clamped", "rbf"])

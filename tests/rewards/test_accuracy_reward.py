@@ -9,8 +9,8 @@ import pickle
 import pytest
 
 from dra_grpo.errors import UsageError
+from dra_grpo.grading.grader import Grader
 from dra_grpo.rewards import AccuracyReward, accuracy_reward
-from dra_grpo.rewards.grader import Grader
 
 REWARD = AccuracyReward(workers=1)
 

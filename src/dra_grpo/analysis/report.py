@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from dra_grpo.analysis.cost import cost_line
-from dra_grpo.analysis.curves import CURVES, data_uri, draw_curve, evaluation_figure, svg
+from dra_grpo.analysis.plots import CURVES, data_uri, draw_curve, evaluation_figure, svg
 from dra_grpo.errors import UsageError, require
-from dra_grpo.json_files import json_lines, read_json, write_whole
+from dra_grpo.files import json_lines, read_json, write_whole
 
 SHOWN_GROUPS = 3
 """Groups shown of the first and of the last saved step."""

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from dra_grpo.cli.table import table
+from dra_grpo.cli.tables import table
 from dra_grpo.errors import UsageError
 
 EXTRAS = {

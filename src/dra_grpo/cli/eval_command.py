@@ -68,9 +68,9 @@ def _parser() -> CommandParser:
 
 
 def _settings(chosen: Namespace) -> Any:
+    from dra_grpo.evaluation.benchmarks import BENCHMARKS
     from dra_grpo.evaluation.eval_settings import EvalSettings
     from dra_grpo.tasks import TASKS
-    from dra_grpo.tasks.benchmarks import BENCHMARKS
 
     tasks = tuple(BENCHMARKS[name].name for name in filter(None, chosen.tasks.split(",")))
     model = chosen.model
@@ -141,7 +141,7 @@ def _pairs(given: list[str], flag: str, form: str) -> list[tuple[str, str]]:
 
 
 def _show(results: dict[str, Any], out: Path, plot: Path | None) -> None:
-    from dra_grpo.evaluation.pass_at_k_plot import write_plot
+    from dra_grpo.analysis.pass_at_k_plot import write_plot
     from dra_grpo.evaluation.results_table import published_table, remarks, results_table
 
     print(results_table(results))

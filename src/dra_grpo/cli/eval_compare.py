@@ -21,7 +21,7 @@ def run(arguments: list[str]) -> int:
     chosen = parser.parse_args(arguments)
     from dra_grpo.evaluation.comparison import compare, load_results
     from dra_grpo.evaluation.comparison_table import comparison_table, detection_table
-    from dra_grpo.json_files import write_json
+    from dra_grpo.files import write_json
 
     size = None if chosen.detect is None else chosen.detect / 100
     comparison: dict[str, Any] = compare(load_results(chosen.first), load_results(chosen.second), chosen.metric, size)

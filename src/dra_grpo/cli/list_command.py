@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
 
-from dra_grpo.cli.table import table
+from dra_grpo.cli.tables import table
 from dra_grpo.errors import UsageError
 
 
@@ -64,12 +63,17 @@ def rewards() -> str:
 
 
 def recipes() -> str:
-    """The recipes beside the package or below the working folder, each with its first line."""
-    found = sorted(Path("recipes").rglob("*.yaml"))
-    if not found:
-        raise UsageError("no recipes/*.yaml below this folder; run it from a checkout of dra-grpo")
-    first = [file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for file in found]
-    return table(["recipe", "what it runs"], list(zip(map(str, found), first, strict=True)))
+    """The packaged recipes, each with its first line; `--config` takes their names."""
+    from dra_grpo.training.recipe_file import RECIPES
+
+    rows = [
+        [
+            file.relative_to(RECIPES).with_suffix("").as_posix(),
+            file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "),
+        ]
+        for file in sorted(RECIPES.rglob("*.yaml"))
+    ]
+    return table(["recipe", "what it runs"], rows)
 
 
 def _line(thing: object) -> str:

@@ -22,9 +22,9 @@ def run(arguments: list[str]) -> int:
 
     from transformers.utils.logging import disable_progress_bar
 
-    from dra_grpo.cli.table import table
-    from dra_grpo.evaluation.base_policy import policy_figures
-    from dra_grpo.tasks.countdown.pretraining import pretrain
+    from dra_grpo.cli.tables import table
+    from dra_grpo.lab.base_policy import policy_figures
+    from dra_grpo.lab.countdown_policy import pretrain
 
     if Path(chosen.out).exists() and any(Path(chosen.out).iterdir()):
         raise UsageError(f"{chosen.out} is not empty; choose another folder with --out, or remove it")

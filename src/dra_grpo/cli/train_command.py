@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dra_grpo.cli.table import table
+from dra_grpo.cli.tables import table
 
 if TYPE_CHECKING:
-    from dra_grpo.lab.settings import Settings
+    from dra_grpo.training.settings import Settings
 
 USAGE = """usage: dra-grpo train --config FILE [--name value ...]
 
@@ -26,13 +26,13 @@ def run(arguments: list[str]) -> int:
         return 0
     # What transformers 5 tells TRL about names TRL still uses; nobody who runs this can mend it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
-    from dra_grpo.cli.arguments import parse_settings
-    from dra_grpo.lab.run import resolved_yaml, train
+    from dra_grpo.training.arguments import parse_settings
+    from dra_grpo.training.run import resolved_yaml, train
 
     settings = parse_settings(arguments)
     _print_forced(settings)
     if settings.run.dry_run:
-        from dra_grpo.cli.plan import plan
+        from dra_grpo.training.plan import plan
 
         print(resolved_yaml(settings))
         print(plan(settings))
@@ -74,7 +74,7 @@ def _finish(figures: dict[str, Any], output_dir: Path) -> None:
 
 def _print_forced(settings: Settings) -> None:
     """What a CPU changes in a recipe that is made for GPUs."""
-    from dra_grpo.lab.processes import is_main_process
+    from dra_grpo.training.processes import is_main_process
 
     if settings.forced and is_main_process():
         print("on this CPU, the recipe's settings become:\n")

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from dra_grpo.core.groups import GroupIndex
+from dra_grpo.core.groups import flatten_groups
 from dra_grpo.errors import UsageError
 
 
@@ -55,24 +55,3 @@ def grpo_advantages(
     else:
         std = flat[scored].std() if scored.sum() > 1 else flat.new_zeros(())
     return (centred / (std.clamp(min=std_floor) + eps)).reshape(rewards.shape)
-
-
-def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, GroupIndex]:
-    """Rewards as N flat rows with their group index: (B, G) row by row, (N,) as one group or by `groups`.
-
-    Raises:
-        ValueError: shapes that do not fit.
-    """
-    if rewards.dim() == 2 and groups is None:
-        ids = torch.arange(rewards.shape[0], device=rewards.device).repeat_interleave(rewards.shape[1])
-    elif rewards.dim() == 1 and groups is None:
-        ids = torch.zeros(len(rewards), dtype=torch.long, device=rewards.device)
-    elif rewards.dim() == 1 and groups is not None and groups.shape == rewards.shape:
-        ids = groups.to(rewards.device)
-    else:
-        found = "no groups" if groups is None else f"groups of shape {tuple(groups.shape)}"
-        raise UsageError(
-            f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
-            f"got rewards of shape {tuple(rewards.shape)} and {found}"
-        )
-    return rewards.reshape(-1), GroupIndex.from_ids(ids)

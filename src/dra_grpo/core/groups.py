@@ -77,3 +77,35 @@ class GroupIndex:
     def mean(self, rows: Tensor, where: Tensor) -> Tensor:
         """(N,) -> (B,), each group's mean over the rows of the bool mask `where` (N,); NaN where it has none."""
         return self.sum(torch.where(where, rows, 0.0)) / self.sum(where.to(rows.dtype))
+
+
+def group_max(index: GroupIndex, rows: Tensor, where: Tensor) -> Tensor:
+    """(N,) -> (B,), each group's largest value over the rows of the bool mask `where` (N,); -inf where it has none.
+
+    >>> index = GroupIndex.from_ids(torch.tensor([7, 2, 7, 7]))
+    >>> group_max(index, torch.tensor([1., 2., 3., 4.]), torch.tensor([True, False, True, False]))
+    tensor([-inf, 3.])
+    """
+    lowest = rows.new_full((len(index.size),), -torch.inf)
+    return lowest.scatter_reduce(0, index.group, rows.masked_fill(~where, -torch.inf), "amax")
+
+
+def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, GroupIndex]:
+    """Rewards as N flat rows with their group index: (B, G) row by row, (N,) as one group or by `groups`.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    if rewards.dim() == 2 and groups is None:
+        ids = torch.arange(rewards.shape[0], device=rewards.device).repeat_interleave(rewards.shape[1])
+    elif rewards.dim() == 1 and groups is None:
+        ids = torch.zeros(len(rewards), dtype=torch.long, device=rewards.device)
+    elif rewards.dim() == 1 and groups is not None and groups.shape == rewards.shape:
+        ids = groups.to(rewards.device)
+    else:
+        found = "no groups" if groups is None else f"groups of shape {tuple(groups.shape)}"
+        raise UsageError(
+            f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
+            f"got rewards of shape {tuple(rewards.shape)} and {found}"
+        )
+    return rewards.reshape(-1), GroupIndex.from_ids(ids)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dra_grpo.core.adjustment import Rollouts
+from dra_grpo.core.groups import group_max
+from dra_grpo.core.rollouts import Rollouts
 from dra_grpo.core.similarity import KERNELS, set_diagonal
 from dra_grpo.core.smi import SMI, graph_cut_of_rows, logdet
 from dra_grpo.errors import UsageError
@@ -69,6 +70,31 @@ def group_similarity(rollouts: Rollouts, kernel: str = "cosine") -> Tensor:
     scored = rollouts.index.pad(rollouts.scored, False)
     similarity = KERNELS[kernel](rollouts.index.pad(_scored_rows(rollouts)), scored)
     return set_diagonal(similarity.masked_fill(~(scored[..., :, None] & scored[..., None, :]), 0.0))
+
+
+def similarity_spread(rollouts: Rollouts, kernel: str = "cosine") -> Tensor:
+    """max_i s̄_i − min_i s̄_i of each group, s̄_i = Σ_{j≠i} S_ij / (n − 1) the mean similarity of row i to the others.
+
+    In units of similarity whatever the SMI function, and linear in the rows where the kernel is.
+
+    Args:
+        rollouts: with embeddings (N, D).
+        kernel: see `redundancy`.
+
+    Returns:
+        (B,); 0 for groups of fewer than two scored rows.
+
+    Example:
+        >>> embeddings = torch.tensor([[1., 0.], [1., 0.], [0., 1.]])
+        >>> similarity_spread(Rollouts(torch.ones(3), torch.zeros(3, dtype=torch.long), embeddings))
+        tensor([0.5000])
+    """
+    index, scored = rollouts.index, rollouts.scored
+    total = redundancy(rollouts, smi="graph_cut", kernel=kernel, clamp=False)
+    count = index.sum(scored.to(total.dtype))
+    mean = total / (count - 1).clamp(min=1)[index.group]
+    spread = group_max(index, mean, scored) + group_max(index, -mean, scored)
+    return torch.where(count > 1, spread, 0.0)
 
 
 def _scored_rows(rollouts: Rollouts) -> Tensor:

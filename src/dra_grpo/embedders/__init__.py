@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dra_grpo.completions import select
 from dra_grpo.embedders.cache import CachedEmbedder
 from dra_grpo.embedders.chunks import ChunkedEmbedder
 from dra_grpo.embedders.http import HttpEmbedder
@@ -9,7 +10,6 @@ from dra_grpo.embedders.minilm import MiniLMEmbedder
 from dra_grpo.embedders.ngram import NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder
 from dra_grpo.embedders.protocol import Embedder
-from dra_grpo.embedders.selection import select
 from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
 from dra_grpo.embedders.static import StaticEmbedder
 from dra_grpo.embedders.steps import step_similarity

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders.unicode import encodable
+from dra_grpo.completions import encodable
 from dra_grpo.errors import UsageError
-from dra_grpo.openai_server import OpenAIServer, one_line
+from dra_grpo.server import OpenAIServer, one_line
 
 
 class HttpEmbedder:

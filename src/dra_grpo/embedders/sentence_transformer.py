@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders.unicode import encodable
+from dra_grpo.completions import encodable
 from dra_grpo.errors import UsageError, require
 from dra_grpo.hub import check_model
 

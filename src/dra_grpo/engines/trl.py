@@ -16,17 +16,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dra_grpo.completions import completion_text, select
 from dra_grpo.config import DRAConfig
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
 from dra_grpo.embedders import EMBEDDERS, CachedEmbedder, Embedder, NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
-from dra_grpo.embedders.selection import select
-from dra_grpo.engines.figures import distinct_share, step_figures, text_keys
-from dra_grpo.engines.preflight import check_config, check_hooks, correctness_column
+from dra_grpo.engines.checks import check_config, check_hooks, correctness_column
+from dra_grpo.engines.diagnostics import distinct_share, step_figures, text_keys
 from dra_grpo.errors import UsageError, require
 from dra_grpo.methods import METHODS, check_needs
 from dra_grpo.registry import load_path
-from dra_grpo.rewards.completion import completion_text
 
 require("trl", "trl", "the TRL engine")
 

@@ -18,7 +18,7 @@ from dra_grpo.evaluation.intervals import Interval, bootstrap_difference
 from dra_grpo.evaluation.significance import holm, sign_flip_p
 from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, average_interval, constant_interval, spread
 from dra_grpo.evaluation.two_levels import two_level_means as resampled_means
-from dra_grpo.json_files import read_json
+from dra_grpo.files import read_json
 
 COMPARED_SETTINGS = ("template", "temperature", "top_p", "max_new_tokens")
 Rows = list[dict[str, Any]]

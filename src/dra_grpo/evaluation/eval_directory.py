@@ -18,8 +18,7 @@ from typing import Any
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sample_file import SampleFile
 from dra_grpo.evaluation.scoring import Scored
-from dra_grpo.folder_lock import locked
-from dra_grpo.json_files import read_json, write_json, write_json_lines
+from dra_grpo.files import locked, read_json, write_json, write_json_lines
 
 
 class EvalDirectory:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, Benchmark
 from dra_grpo.evaluation.model_digest import model_digest
 from dra_grpo.evaluation.sampler import Decoding
 from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.tasks.benchmarks import BENCHMARKS, Benchmark
 
 MOST_SAMPLES = 4096
 ENGINES = ("transformers", "vllm", "server")

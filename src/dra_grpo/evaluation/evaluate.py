@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dra_grpo.errors import UsageError, require
+from dra_grpo.evaluation.benchmark_questions import Questions, load_questions
 from dra_grpo.evaluation.cost import cost
 from dra_grpo.evaluation.eval_directory import EvalDirectory
 from dra_grpo.evaluation.eval_settings import EvalSettings
@@ -14,15 +15,14 @@ from dra_grpo.evaluation.exact_countdown import exact_countdown, exact_report
 from dra_grpo.evaluation.figures import figures
 from dra_grpo.evaluation.macro_average import macro_average
 from dra_grpo.evaluation.progress import Progress
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sample_file import SampleFile
 from dra_grpo.evaluation.sampler import plan
 from dra_grpo.evaluation.sampler_choice import LazySampler
 from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.json_files import read_json, write_json
-from dra_grpo.rewards.gold import read_gold
-from dra_grpo.tasks.benchmark_questions import Questions, load_questions
-from dra_grpo.tasks.question import Question
+from dra_grpo.files import read_json, write_json
+from dra_grpo.grading.answers import read_gold
 
 
 def evaluate(settings: EvalSettings) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.exact import exact_figures, exact_probabilities
 from dra_grpo.evaluation.intervals import figure_intervals
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.scoring import Scored
 from dra_grpo.tasks.countdown import Problem
-from dra_grpo.tasks.question import Question
 
 
 def exact_countdown(model: Any, tokenizer: Any, questions: Sequence[Question], samples: int) -> dict[str, Any]:

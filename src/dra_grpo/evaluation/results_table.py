@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, PAPER_FIVE
 from dra_grpo.evaluation.published import PUBLISHED, sampling_error
-from dra_grpo.tasks.benchmarks import BENCHMARKS, PAPER_FIVE
 
 HEADER = ("Tasks", "Version", "n-shot", "Metric", "Value", "Stderr", "95% interval", "Problems", "Samples")
 VERSION = 1

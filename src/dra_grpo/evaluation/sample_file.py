@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Key, Sample
-from dra_grpo.json_files import append_json_lines
+from dra_grpo.files import append_json_lines
 
 
 @dataclass

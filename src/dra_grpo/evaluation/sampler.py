@@ -8,8 +8,8 @@ from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.templates import Prompt
-from dra_grpo.tasks.question import Question
 
 
 class Key(NamedTuple):

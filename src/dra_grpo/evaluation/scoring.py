@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sampler import Key, Sample
-from dra_grpo.rewards.gold import read_gold
-from dra_grpo.rewards.grader import grader
+from dra_grpo.grading.answers import read_gold
+from dra_grpo.grading.grader import grader
 from dra_grpo.tasks.countdown import Problem, distinct_solutions, solution_key, verify
-from dra_grpo.tasks.question import Question
 
 CHUNK = 512
 

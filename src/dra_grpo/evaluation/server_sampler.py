@@ -9,7 +9,7 @@ from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
-from dra_grpo.openai_server import OpenAIServer
+from dra_grpo.server import OpenAIServer
 
 
 class ServerSampler:

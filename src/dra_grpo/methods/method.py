@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
 from dra_grpo.core import Adjusted, Rollouts
-from dra_grpo.core.adjustment import Stage
+from dra_grpo.core.rollouts import Stage
 from dra_grpo.errors import UsageError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts
-from dra_grpo.core.extremes import group_max
+from dra_grpo.core.groups import group_max
 
 
 def risk_sensitive(rollouts: Rollouts, *, beta: float = 2.0) -> Adjusted:

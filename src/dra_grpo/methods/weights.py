@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core import Rollouts
-from dra_grpo.core.extremes import group_max, similarity_spread
+from dra_grpo.core.groups import group_max
+from dra_grpo.core.redundancy import similarity_spread
 from dra_grpo.errors import UsageError
 
 

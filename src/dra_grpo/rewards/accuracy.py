@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
-from dra_grpo.rewards.completion import Completion, completion_text
-from dra_grpo.rewards.grader import Grader, Verdict, grader
+from dra_grpo.grading.grader import Grader, Verdict, grader
 
 logger = logging.getLogger(__name__)
 

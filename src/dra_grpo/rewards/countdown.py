@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
-from dra_grpo.rewards.completion import Completion, completion_text
 from dra_grpo.tasks.countdown.grammar import Verdict, verify
 from dra_grpo.tasks.countdown.problem import Problem
 

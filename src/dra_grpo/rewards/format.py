@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dra_grpo.rewards.completion import Completion, completion_text
+from dra_grpo.completions import Completion, completion_text
 
 
 @dataclass(frozen=True)

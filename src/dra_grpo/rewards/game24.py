@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
+from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
-from dra_grpo.rewards.completion import Completion, completion_text
 
 _ANSWER = re.compile(r"^[ \t]*answer:([^=\n]*)", re.IGNORECASE | re.MULTILINE)
 _TOKEN = re.compile(r"\s*([0-9]+|[-+*/()])")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards.accuracy import AccuracyReward, accuracy_reward
-from dra_grpo.rewards.completion import Completion, completion_text
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
-from dra_grpo.rewards.completion import Completion, completion_text
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from dra_grpo.registry import Registry
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
-from dra_grpo.tasks.dataset import dataset_rows
+from dra_grpo.tasks.data import dataset_rows
 from dra_grpo.tasks.task import Task
 
 

@@ -1,0 +1,167 @@
+"""Completions and golds in, verdicts out: the fast paths first, the workers for the rest, nothing twice."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from dra_grpo.errors import UsageError, require
+from dra_grpo.grading.answers import MAX_LENGTH, Gold, read_gold
+from dra_grpo.grading.boxed import final_answer
+from dra_grpo.grading.pool import Job, WorkerPool
+from dra_grpo.grading.shortcuts import fast_verdict
+
+Question = tuple[str, str]  # gold, answer as written
+Decision = tuple[bool, str]  # equal, how it was found
+
+_MAX_KNOWN = 16384
+_CHUNK = 4  # answers a job: few enough for an idle worker to take a share of a slow group
+
+
+class Verdict(NamedTuple):
+    """What was decided about one completion.
+
+    Attributes:
+        score: 1.0 right, 0.0 wrong, None where the gold allows no comparison.
+        how: "text", "number" or "words" (compared as such), "mathematics"; "unboxed" (no answer), "overlong" (too
+            long to parse), "timeout", "crash" (given up on, so wrong); "unscorable" (the gold).
+        answer: the content of the box; None without one.
+    """
+
+    score: float | None
+    how: str
+    answer: str | None
+
+
+class Grader:
+    """Grades boxed answers; one for each set of limits and process, from `grader`.
+
+    Args:
+        workers: number of worker processes.
+        seconds: CPU seconds for reading one gold, or reading and comparing one answer.
+        memory: bytes of address space for a worker.
+
+    Attributes:
+        counts: how many completions were decided in each of the ways that `Verdict.how` names.
+    """
+
+    def __init__(self, workers: int, seconds: float, memory: int):
+        require("math_verify", "grade", "grading answers")
+        self.pool = WorkerPool(workers, seconds, memory)
+        self.counts: Counter[str] = Counter()
+        self._known: dict[Question, Decision] = {}
+        self._no_mathematics: set[str] = set()
+        self._lock = threading.Lock()
+
+    def grade(self, texts: Sequence[str], golds: Sequence[object]) -> list[Verdict]:
+        """A verdict for each completion.
+
+        Args:
+            texts: N completions.
+            golds: N golds: answers, worked solutions with a box, or numbers.
+
+        Returns:
+            N verdicts. Equal golds are all scored or all not, whatever the completions are.
+
+        Raises:
+            UsageError: the lengths differ, or workers cannot be started.
+        """
+        if len(texts) != len(golds):
+            raise UsageError(f"{len(texts)} completions came with {len(golds)} solutions; expected one for each")
+        rows = [(read_gold(raw), final_answer(text)) for text, raw in zip(texts, golds, strict=True)]
+        decisions = self._decide(
+            {(gold.text, answer): gold for gold, answer in rows if gold is not None and answer is not None}
+        )
+        verdicts = [_verdict(gold, answer, decisions) for gold, answer in rows]
+        with self._lock:
+            self.counts.update(verdict.how for verdict in verdicts)
+        return verdicts
+
+    def abandon(self) -> None:
+        """In a forked child: forget the parent's workers, and the state of its locks."""
+        self._lock = threading.Lock()
+        self.pool.abandon()
+
+    def _decide(self, golds: dict[Question, Gold]) -> dict[Question, Decision]:
+        decisions: dict[Question, Decision] = {}
+        hard: dict[str, list[tuple[str, str]]] = {}  # gold: the answers that need algebra, as written and tidied
+        for (gold, answer), read in golds.items():
+            if known := self._known.get((gold, answer)):
+                decisions[gold, answer] = known
+                continue
+            equal, how = fast_verdict(read, answer)
+            if equal is None and gold in self._no_mathematics:
+                equal, how = False, "text"
+            if equal is None:
+                hard.setdefault(gold, []).append((answer, how))
+            else:
+                decisions[gold, answer] = equal, how
+        decisions |= self._compare(hard)
+        self._remember(decisions)
+        return decisions
+
+    def _compare(self, hard: dict[str, list[tuple[str, str]]]) -> dict[Question, Decision]:
+        """The decisions of the workers, on jobs of a few answers to one gold each."""
+        decisions: dict[Question, Decision] = {}
+        chunks = [
+            (Job(gold, [tidied for _, tidied in pairs[start : start + _CHUNK]]), pairs[start : start + _CHUNK])
+            for gold, pairs in hard.items()
+            for start in range(0, len(pairs), _CHUNK)
+        ]
+        if chunks:
+            self.pool.run([job for job, _ in chunks])
+        for job, pairs in chunks:
+            if not job.mathematics:
+                self._no_mathematics.add(job.gold)
+            outcomes = job.outcomes if job.mathematics else ["text"] * len(pairs)
+            for (answer, _), outcome in zip(pairs, outcomes, strict=True):
+                how = "mathematics" if outcome in ("equal", "different") else outcome
+                decisions[job.gold, answer] = outcome == "equal", how
+        return decisions
+
+    def _remember(self, decisions: dict[Question, Decision]) -> None:
+        """Keep the latest decisions, but no flood, and none that says more about the machine than about the answer."""
+        for (gold, answer), (equal, how) in decisions.items():
+            if how != "crash" and len(answer) <= MAX_LENGTH:
+                self._known[gold, answer] = equal, how
+        for question in list(self._known)[: max(0, len(self._known) - _MAX_KNOWN)]:
+            self._known.pop(question, None)
+
+
+def _verdict(gold: Gold | None, answer: str | None, decisions: dict[Question, Decision]) -> Verdict:
+    if gold is None:
+        return Verdict(None, "unscorable", answer)
+    if answer is None:
+        return Verdict(0.0, "unboxed", None)
+    equal, how = decisions[gold.text, answer]
+    return Verdict(float(equal), how, answer)
+
+
+_GRADERS: dict[tuple[int, float, int], Grader] = {}
+
+
+def grader(workers: int = 2, seconds: float = 1.0, memory: int = 1 << 30) -> Grader:
+    """This process's grader with these limits; its workers end with the process, however that ends."""
+    limits = workers, seconds, memory
+    if limits not in _GRADERS:
+        _GRADERS.setdefault(limits, Grader(*limits))  # of threads that come at once, all get the one that is kept
+    return _GRADERS[limits]
+
+
+@atexit.register
+def _close() -> None:
+    for each in _GRADERS.values():
+        if not each.pool.busy:  # a daemon thread may never finish; then the pipes close with the process
+            each.pool.close()
+
+
+def _abandon() -> None:
+    for each in _GRADERS.values():
+        each.abandon()
+
+
+os.register_at_fork(after_in_child=_abandon)

@@ -1,0 +1,62 @@
+"""Verdicts that need no algebra: the same text, two plain numbers, two words."""
+
+from __future__ import annotations
+
+import re
+
+from dra_grpo.grading.answers import MAX_LENGTH, Gold
+from dra_grpo.grading.latex import plain, spelling, tidy
+from dra_grpo.grading.numerals import based, numeral, same_number
+
+_ASSIGNMENT = re.compile(r"^[A-Za-z]\s*=")  # `x = 5` answers a gold of 5
+
+
+def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
+    """Whether `answer` equals `gold`, where that can be told at once, and what was compared.
+
+    Args:
+        gold: what `read_gold` returned.
+        answer: the content of the box, as written.
+
+    Returns:
+        (True or False, "text" | "number" | "words" | "overlong"), or (None, tidy answer) where algebra must decide.
+
+    >>> from dra_grpo.grading.answers import read_gold
+    >>> fast_verdict(read_gold("1/2"), r"\\frac{1}{2}."), fast_verdict(read_gold("2"), "3")
+    ((True, 'number'), (False, 'number'))
+    >>> fast_verdict(read_gold(r"\\sqrt{8}"), r"2\\sqrt{2}")
+    (None, '2\\\\sqrt{2}')
+    """
+    if gold.long or len(answer) > MAX_LENGTH:
+        return _long_verdict(gold, answer)
+    text = tidy(answer)
+    spelled = spelling(text)
+    if spelled == gold.spelling:
+        return True, "text"
+    if gold.words is not None:
+        return plain(text) == gold.words, "words"
+    if not spelled:
+        return False, "text"
+    if gold.number is not None and (number := numeral(_ASSIGNMENT.sub("", text))) is not None:
+        return same_number(gold.number, number), "number"
+    here, there = based(gold.text), based(text)
+    if here and there:
+        return here == there, "number"
+    return None, text
+
+
+def _long_verdict(gold: Gold, answer: str) -> tuple[bool, str]:
+    """A text too long to parse: equal as it stands, or as a run of digits; otherwise wrong."""
+    answer = answer.strip()
+    if answer == gold.text:
+        return True, "text"
+    digits = _digits(answer)
+    if digits and _digits(gold.text):
+        return digits == _digits(gold.text), "number"
+    return False, "overlong"
+
+
+def _digits(text: str) -> tuple[bool, str] | None:
+    """Sign and digits of a plain integer of any length: `int` would refuse a long one."""
+    body = text[1:] if text[:1] in ("+", "-") else text
+    return (text.startswith("-"), body.lstrip("0") or "0") if body.isascii() and body.isdigit() else None

@@ -1,0 +1,183 @@
+"""What a training GPU will hold, part by part, before anything is loaded; docs/recipes.md has the formulas."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dra_grpo.errors import UsageError
+from dra_grpo.training.model_shape import ModelShape
+
+if TYPE_CHECKING:
+    from dra_grpo.training.settings import Settings
+
+GIB = 2**30
+FRAMEWORK = 2 * GIB
+"""CUDA context, kernels and what the allocator cannot use: 1 to 3 GiB as a rule."""
+HEAD_TOKENS, HEAD_VOCABULARY = 4096, 32_768
+"""TRL's fused head works on tiles of that many tokens and words, so the logits are never whole."""
+BUCKETS = 500_000_000
+"""Numbers in each of DeepSpeed's two buckets unless its configuration says otherwise."""
+ENCODERS = {
+    "ibm-granite/granite-embedding-small-english-r2": ModelShape(47_700_000, 12, 384, 1536, 50_368, 384),
+    "minilm": ModelShape(22_700_000, 6, 384, 1536, 30_522, 384),
+    "nomic-ai/nomic-embed-text-v1.5": ModelShape(136_700_000, 12, 768, 3072, 30_528, 768),
+}
+"""embedder or its model -> about its shape."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing in memory.
+
+    Attributes:
+        name: what it is.
+        bytes: how much.
+        formula: in words; P parameters, T tokens of a row, b rows a device.
+        when: "always", "generating" (and rewarding), or "training".
+    """
+
+    name: str
+    bytes: float
+    formula: str
+    when: str = "always"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one training process needs.
+
+    Attributes:
+        parts: the parts.
+        share: the share of the card that a colocated vLLM takes.
+        sleeps: whether vLLM gives it back while the policy trains.
+    """
+
+    parts: tuple[Part, ...]
+    share: float
+    sleeps: bool
+
+    def sum(self, *whens: str) -> float:
+        """Bytes of the parts held then."""
+        return sum(part.bytes for part in self.parts if part.when in whens)
+
+    @property
+    def peak(self) -> float:
+        """Bytes beside vLLM at the fuller of the two times."""
+        return max(self.sum("always", when) for when in ("generating", "training"))
+
+    @property
+    def card(self) -> float:
+        """Bytes of the smallest card that will do, vLLM's share of it included."""
+        if self.sleeps:
+            return max(self.sum("always", "training"), self.sum("always", "generating") / (1 - self.share))
+        return self.peak / (1 - self.share)
+
+
+def estimate(settings: Settings, shape: ModelShape) -> Estimate:
+    """The memory of one training process at its longest rows.
+
+    Args:
+        settings: the run; of TRL's configuration also `world_size`.
+        shape: the policy's.
+    """
+    args: Any = settings.training
+    p, b = shape.parameters, args.per_device_train_batch_size
+    t = (settings.dataset.max_prompt_tokens or 512) + (args.max_completion_length or 512)
+    zero = _deepspeed(args.deepspeed)
+    stage = 3 if args.fsdp else zero.get("stage", 0)
+    half = bool(args.bf16 or args.fp16)
+    weight = 2 if settings.model.dtype != "float32" or (zero and half) else 4
+    number = 2 if half or weight == 2 else 4
+    ranks = {needed: args.world_size if stage >= needed else 1 for needed in (1, 2, 3)}
+    parts = [Part("weights", p * weight / ranks[3], f"P x {weight}{_shared(ranks[3])}")]
+    if half and weight == 4:
+        parts.append(Part("weights in half precision", p * 2, "P x 2, kept by autocast", "training"))
+    if not settings.model.use_peft:
+        state = 12 if zero and weight == 2 else _state(str(args.optim), weight)
+        parts += [
+            Part("gradients", p * weight / ranks[2], f"P x {weight}{_shared(ranks[2])}", "training"),
+            Part("optimiser", p * state / ranks[1], f"P x {state}{_shared(ranks[1])}"),
+        ]
+        if args.beta:
+            parts.append(Part("reference policy", p * weight / ranks[3], f"P x {weight}{_shared(ranks[3])}"))
+    if zero:
+        buckets = sum(zero.get(name, BUCKETS) for name in ("reduce_bucket_size", "allgather_bucket_size"))
+        parts.append(Part("DeepSpeed buckets", buckets * 2, "2 buckets x 2", "training"))
+    layer = 10 * shape.hidden + 4 * shape.intermediate
+    kept = shape.hidden if args.activation_checkpointing else layer
+    every = "hidden" if args.activation_checkpointing else "(10 hidden + 4 intermediate)"
+    parts += [
+        Part(
+            "activations",
+            b * t * number * (shape.layers * kept + layer),
+            f"b x T x {number} x (layers x {every} + one layer)",
+            "training",
+        ),
+        Part(
+            "output head",
+            min(HEAD_TOKENS, b * t) * min(HEAD_VOCABULARY, shape.vocabulary) * number
+            + 4 * shape.hidden * (shape.vocabulary + b * t),
+            "a tile of logits, float32 gradients of head and last hidden states",
+            "training",
+        ),
+    ]
+    if not args.use_vllm:
+        rows = b * args.steps_per_generation
+        cache = rows * t * 2 * shape.layers * shape.kv_width * weight
+        formula = f"{rows} rows x T x 2 x layers x kv width x {weight}"
+        parts.append(Part("cache of keys and values", cache, formula, "generating"))
+    parts += [*_encoder(settings), Part("framework", FRAMEWORK, "CUDA context, fragments")]
+    colocated = args.use_vllm and args.vllm_mode == "colocate"
+    share = args.vllm_gpu_memory_utilization if colocated else 0.0
+    return Estimate(tuple(parts), share, bool(colocated and args.vllm_enable_sleep_mode))
+
+
+def gib(size: float) -> str:
+    """Whole GiB, rounded up: an estimate has no decimals.
+
+    >>> gib(21.2 * 2**30)
+    '22 GiB'
+    """
+    return f"{math.ceil(size / GIB)} GiB"
+
+
+def _encoder(settings: Settings) -> list[Part]:
+    options = settings.dra.embedder_options
+    inner = settings.dra.embedder if settings.dra.embedder != "chunked" else options.get("embedder", "chunked")
+    shape = ENCODERS.get(inner)
+    if inner == "sentence-transformer":
+        shape = ENCODERS.get(options.get("model", "ibm-granite/granite-embedding-small-english-r2"))
+    if settings.dra.method == "none" or shape is None:
+        return []
+    number = 2 if "16" in str((options.get("model_kwargs") or {}).get("dtype", "")) else 4
+    length = options.get("max_length") or (256 if inner == "minilm" else settings.training.max_completion_length)
+    batch = options.get("batch_size", 64)
+    forward = batch * length * number * (10 * shape.hidden + 4 * shape.intermediate)
+    return [
+        Part("encoder", shape.parameters * number, f"its P x {number}"),
+        Part("encoder's forward", forward, f"{batch} x {length} tokens x {number} x one layer", "generating"),
+    ]
+
+
+def _deepspeed(config: Any) -> dict[str, Any]:
+    """`zero_optimization` of a DeepSpeed configuration: a mapping, or the path of a JSON file; {} without one."""
+    if isinstance(config, str):
+        try:
+            config = json.loads(Path(config).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"deepspeed is {config!r}, which cannot be read as a JSON file: {error}") from error
+    zero = (config or {}).get("zero_optimization", {"stage": 0} if config else {})
+    return {name: int(value) for name, value in zero.items() if isinstance(value, int | float)}
+
+
+def _state(optimiser: str, weight: int) -> int:
+    """Bytes of AdamW's two moments for a weight; other optimisers keep less."""
+    return 2 if "8bit" in optimiser else 2 * weight
+
+
+def _shared(ranks: int) -> str:
+    return f" / {ranks}" if ranks > 1 else ""

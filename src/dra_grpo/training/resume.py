@@ -1,0 +1,33 @@
+"""What a trainer needs to go on from a checkpoint beside what the checkpoint holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dra_grpo.training.directory import checkpoint_step
+from dra_grpo.training.epoch_order import skip_epochs
+
+
+def go_on(trainer: Any, checkpoint: Path) -> None:
+    """Have `trainer.train(resume_from_checkpoint=checkpoint)` do what an uninterrupted run would; say where it cannot.
+
+    Args:
+        trainer: built and not yet trained.
+        checkpoint: a whole one, of a run with the same settings.
+    """
+    args, step = trainer.args, checkpoint_step(checkpoint)
+    reasons = []
+    if step * args.gradient_accumulation_steps % (args.steps_per_generation * trainer.num_iterations):
+        reasons.append("the checkpoint lies between two generations, and TRL saves no buffer of completions")
+    if args.save_only_model:
+        reasons.append("save_only_model left no optimiser, schedule or random state to go on with")
+    if trainer.accelerator.is_main_process:
+        for reason in reasons:
+            print(f"note: --resume is not exact here: {reason}")
+    skip_epochs(trainer, step)
+    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
+    if step >= state["max_steps"]:
+        # Trainer counts steps only after it has taken one, and would take one too many.
+        trainer._run_epoch = lambda **_: None

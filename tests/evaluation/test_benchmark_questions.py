@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.benchmark_questions import load_questions
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, PAPER_FIVE
+from dra_grpo.grading.answers import read_gold
+from dra_grpo.registry import UnknownName
+from dra_grpo.tasks.countdown import problems
+
+DATA = Path(os.environ.get("DRA_GRPO_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+@pytest.fixture
+def written(tmp_path):
+    """A function that writes rows as a file of the given ending and returns it."""
+
+    def write(rows, ending=".jsonl"):
+        file = tmp_path / f"rows{ending}"
+        if ending == ".jsonl":
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        elif ending == ".json":
+            file.write_text(json.dumps(rows), encoding="utf-8")
+        elif ending == ".csv":
+            with file.open("w", newline="", encoding="utf-8") as lines:
+                writer = csv.DictWriter(lines, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+        else:
+            pyarrow = pytest.importorskip("pyarrow")
+            from pyarrow import parquet
+
+            parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+        return file
+
+    return write
+
+
+def columns_of(name):
+    """Rows in the columns that the benchmark has on the Hub."""
+    return {
+        "aime24": {"id": 60, "problem": "P", "solution": r"so \boxed{7}", "answer": "007", "year": "2024"},
+        "aime25": {"problem": "P", "answer": "7", "id": "0"},
+        "amc23": {"id": 0, "answer": 7.0, "url": "u", "question": "P"},
+        "math500": {"problem": "P", "solution": "long", "answer": "7", "subject": "A", "level": 1, "unique_id": "t/1"},
+        "minerva": {"question": "P", "answer": "7"},
+        "olympiadbench": {"id": 1, "question": "P", "solution": ["long"], "final_answer": ["7"], "unit": None},
+        "gsm8k": {"question": "P", "answer": "3 + 4 = <<3+4=7>>7\n#### 7"},
+    }[name]
+
+
+@pytest.mark.parametrize("name", [name for name in BENCHMARKS if name != "countdown"])
+def test_the_hubs_columns_are_found(name, written):
+    (question,) = load_questions(BENCHMARKS[name], written([columns_of(name)])).questions
+    assert question.problem == "P"
+    assert read_gold(question.answer).number.value == 7
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv", ".parquet"])
+def test_every_kind_of_file(ending, written):
+    rows = [{"problem": 'one, "two"\nthree é', "answer": "1"}, {"problem": "four", "answer": "2"}]
+    found = load_questions(BENCHMARKS["math500"], written(rows, ending)).questions
+    assert [(q.id, q.problem, q.answer) for q in found] == [("0", rows[0]["problem"], "1"), ("1", "four", "2")]
+
+
+def test_columns_can_be_named(written):
+    file = written([{"task": "P", "response": "7", "key": "k"}])
+    with pytest.raises(UsageError, match=r"none of problem, question.*which all have key, response, task.*--column"):
+        load_questions(BENCHMARKS["math500"], file)
+    named = {"problem": "task", "answer": "response", "id": "key"}
+    (question,) = load_questions(BENCHMARKS["math500"], file, named).questions
+    assert (question.id, question.problem, question.answer) == ("k", "P", "7")
+
+
+def test_a_named_column_is_never_replaced_by_a_guess(written):
+    with pytest.raises(UsageError, match="no column 'question' in every row, which all have answer, problem"):
+        load_questions(BENCHMARKS["math500"], written([{"problem": "P", "answer": "7"}]), {"problem": "question"})
+
+
+@pytest.mark.parametrize(
+    "name, count, said",
+    [
+        ("aime24", 30, []),
+        ("aime24", 29, ["aime24 has 29 problems, expected 30 (the Hub)"]),
+        ("amc23", 83, ["amc23 has 83 problems, expected 40 (the Hub); some repositories call a set of 83"]),
+        (
+            "olympiadbench",
+            674,
+            ["olympiadbench has 674 problems, as on the Hub; known are 674 (the Hub) or 675 (GitHub)"],
+        ),
+        ("olympiadbench", 675, ["olympiadbench has 675 problems, as on GitHub"]),
+    ],
+)
+def test_counts_are_checked_and_said(name, count, said, written):
+    notes = load_questions(
+        BENCHMARKS[name], written([{"problem": f"P{i}", "answer": "1"} for i in range(count)])
+    ).notes
+    assert len(notes) == len(said)
+    assert all(note.startswith(expected) for note, expected in zip(notes, said, strict=True))
+
+
+def test_limit_takes_the_first_and_says_so(written):
+    file = written([{"problem": f"P{i}", "answer": "1"} for i in range(30)])
+    whole, part = load_questions(BENCHMARKS["aime24"], file), load_questions(BENCHMARKS["aime24"], file, limit=4)
+    assert part.questions == whole.questions[:4]
+    assert part.notes == ["aime24: the first 4 of 30 problems only"]
+    assert part.digest == whole.digest
+    with pytest.raises(UsageError, match="limit is 0, expected 1 or more"):
+        load_questions(BENCHMARKS["aime24"], file, limit=0)
+
+
+def test_the_digest_is_of_ids_and_texts(written):
+    def digest(*rows):
+        return load_questions(BENCHMARKS["math500"], written(list(rows))).digest
+
+    first = {"id": "a", "problem": "P", "answer": "1"}
+    assert digest(first) == digest({**first, "answer": "2", "more": 1})
+    assert digest(first) != digest({**first, "id": "b"})
+    assert digest(first) != digest({**first, "problem": "Q"})
+
+
+def test_ids_that_repeat_are_not_ids(written):
+    found = load_questions(BENCHMARKS["math500"], written([{"id": 1, "problem": p, "answer": "1"} for p in "PQ"]))
+    assert [question.id for question in found.questions] == ["0", "1"]
+    file = written([{"id": 1, "problem": p, "answer": "1"} for p in "PQ"])
+    with pytest.raises(UsageError, match="column 'id' has 1 different ids in 2 rows"):
+        load_questions(BENCHMARKS["math500"], file, {"id": "id"})
+
+
+@pytest.mark.parametrize(
+    "value, gold", [(["1", "2"], "1, 2"), (["7"], "7"), ([], None), (None, None), (7.0, 7.0), ("a#b", "a#b")]
+)
+def test_golds_as_the_grader_takes_them(value, gold, written):
+    (question,) = load_questions(
+        BENCHMARKS["minerva"], written([{"question": "P", "answer": value}], ".json")
+    ).questions
+    assert question.answer == gold
+
+
+def test_gsm8k_golds_come_after_the_last_mark(written):
+    rows = [{"question": "P", "answer": "a #### 1\n#### 1,234"}, {"question": "Q", "answer": "18"}]
+    assert [q.answer for q in load_questions(BENCHMARKS["gsm8k"], written(rows)).questions] == ["1,234", "18"]
+
+
+@pytest.mark.parametrize("problem", ["", "  ", None, 3])
+def test_a_problem_without_a_text(problem, written):
+    with pytest.raises(UsageError, match=r"math500 \(.*rows.json\), row 2: the problem is .*; expected a text"):
+        load_questions(
+            BENCHMARKS["math500"], written([{"problem": "P", "answer": 1}, {"problem": problem, "answer": 1}], ".json")
+        )
+
+
+@pytest.mark.parametrize("column", ["problem", "id"])
+def test_half_a_surrogate_pair_is_said_before_anything_is_sampled(column, written):
+    rows = [{"problem": "1 + 1?", "answer": "2", "id": "a"}, {"problem": "2 + 2?", "answer": "4", "id": "b"}]
+    rows[1][column] += "\ud800"
+    with pytest.raises(UsageError, match=r"character \d of .* is half a surrogate pair; mend the file"):
+        load_questions(BENCHMARKS["aime24"], written(rows))
+
+
+def test_files_that_are_not_there_or_empty(tmp_path):
+    with pytest.raises(UsageError, match="math500: there is no file or folder"):
+        load_questions(BENCHMARKS["math500"], tmp_path / "none.jsonl")
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(UsageError, match="holds no rows"):
+        load_questions(BENCHMARKS["math500"], tmp_path / "empty.jsonl")
+
+
+def test_the_hub_out_of_reach_names_the_way_out(monkeypatch):
+    pytest.importorskip("datasets")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        UsageError, match=r"HuggingFaceH4/aime_2024.*give a local file with --data aime24=PATH"
+    ) as error:
+        load_questions(BENCHMARKS["aime24"])
+    assert "\n" not in str(error.value)
+
+
+def test_countdown_makes_its_own_problems(written):
+    found = load_questions(BENCHMARKS["countdown"], limit=5)
+    assert [question.problem for question in found.questions] == [problem.prompt for problem in problems("test", 5)]
+    (question,) = load_questions(BENCHMARKS["countdown"], written([{"prompt": "2,3>6:"}])).questions
+    assert question.problem == "2,3>6:"
+    with pytest.raises(UsageError, match="no Countdown prompt"):
+        load_questions(BENCHMARKS["countdown"], written([{"prompt": "2 and 3"}]))
+
+
+def test_names():
+    assert set(PAPER_FIVE) < set(BENCHMARKS)
+    with pytest.raises(UnknownName, match="did you mean 'math500'"):
+        BENCHMARKS["math5000"]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; DRA_GRPO_DATA names another folder")
+@pytest.mark.parametrize(
+    "name, file, count",
+    [("math500", "math500", 500), ("olympiadbench", "olympiadbench", 675), ("gsm8k", "gsm8k_test", 1319)],
+)
+def test_real_files_load_whole(name, file, count):
+    found = load_questions(BENCHMARKS[name], DATA / f"{file}.jsonl").questions
+    assert len({question.id for question in found}) == len(found) == count
+    assert all(read_gold(question.answer) is not None for question in found)

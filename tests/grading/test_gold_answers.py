@@ -1,0 +1,82 @@
+"""What a gold allows: it alone decides whether a row can be scored."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from dra_grpo.grading.answers import MAX_LENGTH, read_gold
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        None,
+        "",
+        "  ",
+        "$",
+        "$$ $$",
+        ".",
+        r"\boxed{}",
+        r"\text{}",
+        "()",
+        float("nan"),
+        np.float32("nan"),
+        Decimal("nan"),
+        True,
+        np.True_,
+        [],
+        {},
+        ["5"],
+        b"5",
+    ],
+)
+def test_nothing_to_compare(raw: object):
+    assert read_gold(raw) is None
+
+
+@pytest.mark.parametrize(
+    "raw, value",
+    [
+        (5, 5),
+        (0.5, Fraction(1, 2)),
+        (1e-7, Fraction(1, 10**7)),
+        ("$5$", 5),
+        (r"so \boxed{4}, no, \boxed{5}.", 5),
+        (1e23, 10**23),
+        ("She has 600 + 634 = <<600+634=1234>>1234.\n#### 1,234", 1234),
+        ("####5", 5),
+        ("#### 4\n#### 5 \r\n", 5),
+        ("\\boxed{4}\n#### 5", 4),
+        (np.int64(5), 5),
+        (np.float32(0.1), Fraction(1, 10)),
+        (Fraction(1, 3), Fraction(1, 3)),
+        (Decimal("1E+2"), 100),
+    ],
+)
+def test_numbers(raw: object, value: Fraction | int):
+    assert read_gold(raw).number.value == value
+
+
+@pytest.mark.parametrize("raw", ["#### 5\nas we saw", "we write #### 5", "####"])
+def test_hashes_mark_an_answer_on_the_last_line_alone(raw: str):
+    assert read_gold(raw).text == raw.replace("\n", " ")
+
+
+def test_words_are_never_mathematics():
+    assert read_gold(r"\text{(C)}").words == "c"
+    assert read_gold("east").words == "east"
+    assert read_gold("x").words is None
+
+
+def test_a_gold_too_long_to_parse_is_compared_as_text():
+    gold = read_gold("x" * (MAX_LENGTH + 1))
+    assert gold.long
+    assert gold.number is None
+
+
+def test_a_worked_solution_may_have_any_length():
+    assert read_gold("because " * 10_000 + r"\boxed{5}").number.value == 5

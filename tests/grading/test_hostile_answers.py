@@ -1,0 +1,113 @@
+"""Forty answers made to stall, flood or fool a grader: every verdict is right, or counted as given up on."""
+
+from __future__ import annotations
+
+import resource
+import time
+
+import pytest
+
+from dra_grpo.grading.grader import Grader
+
+GOLD = r"\frac{10}{2}"  # equal to 5
+
+
+def nested(left: str, right: str, depth: int, core: str = "5") -> str:
+    return left * depth + core + right * depth
+
+
+MATRIX = (
+    r"\begin{pmatrix}" + r"\\".join("&".join(f"x_{{{i}{j}}}" for j in range(9)) for i in range(9)) + r"\end{pmatrix}"
+)
+
+# name: (answer, whether it is equal to the gold)
+HOSTILE = {
+    "tower of four": ("9^{9^{9^9}}", False),
+    "tower of two": ("2^{2^{2^{2^{2^{2}}}}}", False),
+    "negative tower": ("10^{-10^{10^{10}}}", False),
+    "tower of e": ("e^{e^{e^{e^{e}}}}", False),
+    "right plus a tower": ("5 + 0 \\cdot 9^{9^{9^9}}", True),
+    "factorial of a million": ("10^{6}!", False),
+    "factorial of a billion": ("1000000000!", False),
+    "factorials thrice": ("(((9!)!)!)!", False),
+    "giant binomial": (r"\binom{10^{9}}{5\cdot 10^{8}}", False),
+    "giant sum": (r"\sum_{k=1}^{10^{9}} k^k", False),
+    "giant product": (r"\prod_{k=1}^{10^{7}} k", False),
+    "integral": (r"\int_0^\infty \frac{\sin(x^x) e^{x^x}}{x^{x^x}} dx", False),
+    "limit": (r"\lim_{n\to\infty} \frac{n!^{n!}}{n^{n^n}}", False),
+    "polynomial to expand": ("(x+y+z+w)^{500}", False),
+    "giant root": (r"\sqrt[10^{9}]{10^{10^9}}", False),
+    "gamma": (r"\Gamma(10^{100})", False),
+    "determinant": (rf"\det{MATRIX}", False),
+    "gigabyte number": ("2^{2^{33}}", False),
+    "1,500 brackets": (nested("(", ")", 1500), True),
+    "1,500 braces": (nested("{", "}", 1500), True),
+    "500 roots": (nested(r"\sqrt{", "}", 500), False),
+    "200 fractions": (nested(r"\frac{1}{1+", "}", 200, "1"), False),
+    "100,000 brackets": (nested("(", ")", 100_000), True),
+    "a megabyte of digits": ("7" * 1_000_000, False),
+    "a megabyte of zeros": ("0" * 1_000_000 + "5", True),
+    "a megabyte of decimals": ("5." + "0" * 1_000_000, True),
+    "a megabyte of letters": ("x" * 1_000_000, False),
+    "a megabyte of sums": ("+".join(["1"] * 500_000), False),
+    "2,000 braces that open": ("{" * 2000 + "5", False),
+    "2,000 braces that close": ("5" + "}" * 2000, True),
+    "half a fraction, 300 times": (r"\frac{1}{" * 300, False),
+    "every control character": ("".join(map(chr, range(32))) + "5", True),
+    "terminal escapes": ("5\x00\x1b[31m\x07", False),
+    "lone surrogates": ("\ud8005\udfff", False),
+    "right to left": ("\u202e5\u202c\u200b", True),
+    "backslashes": ("\\" * 4000, False),
+    "dollars": ("$" * 4000, False),
+    "1,500 equations": ("x=" * 1500 + "5", True),
+    "3,000 carets": ("x" + "^" * 3000, False),
+    "a set of 900": (r"\{" + ",".join(map(str, range(900))) + r"\}", False),
+}
+GIVEN_UP = ("timeout", "crash", "overlong")
+
+
+def test_there_are_forty():
+    assert len(HOSTILE) == 40
+
+
+@pytest.mark.slow
+def test_every_verdict_is_right_or_counted(gone):
+    grader = Grader(workers=2, seconds=1.0, memory=1 << 30)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.monotonic()
+    try:
+        verdicts = grader.grade([rf"\boxed{{{answer}}}" for answer, _ in HOSTILE.values()], [GOLD] * len(HOSTILE))
+        seconds = time.monotonic() - start
+        pids = grader.pool.pids
+        after = grader.grade([r"\boxed{\sqrt{25}}", r"\boxed{\sqrt{24}}"], [GOLD] * 2)
+    finally:
+        grader.pool.close()
+    mistakes = {
+        name: verdict
+        for (name, (_, equal)), verdict in zip(HOSTILE.items(), verdicts, strict=True)
+        if verdict.score != equal and verdict.how not in GIVEN_UP
+    }
+    assert mistakes == {}
+    assert all(verdict.score == 0.0 for verdict in verdicts if verdict.how in GIVEN_UP)
+    assert sum(grader.counts[how] for how in GIVEN_UP) == sum(verdict.how in GIVEN_UP for verdict in verdicts)
+    assert grader.counts["timeout"] > 0
+    assert seconds < 60
+    assert [verdict.score for verdict in after] == [1.0, 0.0]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB: the parent keeps no flood
+    assert not pids or gone(pids, 0)
+    print({name: verdict.how for name, verdict in zip(HOSTILE, verdicts, strict=True)}, f"{seconds:.1f} s")
+
+
+@pytest.mark.slow
+def test_hostile_golds_score_their_groups_as_text():
+    grader = Grader(workers=2, seconds=0.5, memory=1 << 30)
+    golds = [nested("(", ")", 1500), r"\frac{1}{" * 300, "\ud800x\udfff", "{" * 500, "\\" * 999, "9^{" * 200]
+    try:
+        for gold in golds:
+            scores = [
+                verdict.score for verdict in grader.grade([rf"\boxed{{{gold}}}", "none", r"\boxed{7}"], [gold] * 3)
+            ]
+            balanced = gold.count("{") == gold.count("}") and not gold.endswith("\\")
+            assert scores == [float(balanced), 0.0, 0.0], gold[:20]
+    finally:
+        grader.pool.close()

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+import torch
+
+from dra_grpo.lab.policy_files import CHARACTERS, character_tokenizer
+from dra_grpo.tasks.countdown import BASE_POLICY, accepted_texts, problems, verify
+
+transformers = pytest.importorskip("transformers")
+
+SPLITS = ("validation", "test")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return transformers.AutoTokenizer.from_pretrained(BASE_POLICY)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return transformers.AutoModelForCausalLM.from_pretrained(BASE_POLICY)
+
+
+@pytest.fixture(scope="module")
+def record():
+    return json.loads((BASE_POLICY / "figures.json").read_text())
+
+
+def test_every_character_has_one_id_of_its_own_and_comes_back(tokenizer):
+    ids = [tokenizer(char).input_ids for char in CHARACTERS]
+    assert all(len(one) == 1 for one in ids)
+    assert len({one[0] for one in ids}) == len(CHARACTERS)
+    assert tokenizer.decode(tokenizer(CHARACTERS * 2).input_ids) == CHARACTERS * 2
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_prompts_and_solutions_take_one_token_a_character(tokenizer, size):
+    for problem in problems("test", 20, size):
+        prompt_ids = tokenizer(problem.prompt).input_ids
+        for text in accepted_texts(problem)[:20]:
+            whole = tokenizer(problem.prompt + text).input_ids
+            assert len(whole) == len(problem.prompt + text)
+            assert whole == prompt_ids + tokenizer(text).input_ids
+            assert tokenizer.decode(whole, skip_special_tokens=True) == problem.prompt + text
+
+
+def test_the_shipped_tokenizer_is_the_one_the_code_makes(tokenizer):
+    text = "3,5,7>41:5*7=35,35+6=41"
+    assert tokenizer(text).input_ids == character_tokenizer()(text).input_ids
+    assert tokenizer.get_vocab() == character_tokenizer().get_vocab()
+
+
+def test_whatever_is_sampled_decodes_to_what_the_verifier_reads(tokenizer, model):
+    """Every id the model can give is one visible character, or ends the sample: texts and samples are one to one."""
+    assert len(tokenizer) == model.config.vocab_size == model.get_input_embeddings().num_embeddings
+    characters = {tokenizer.decode([index], skip_special_tokens=True) for index in range(len(tokenizer))}
+    assert characters == {"", *CHARACTERS}
+    assert tokenizer.decode([tokenizer.eos_token_id], skip_special_tokens=True) == ""
+
+
+def test_padding_is_on_the_left_with_the_end_token(tokenizer, model):
+    for config in (tokenizer, model.config, model.generation_config):
+        assert config.pad_token_id == config.eos_token_id == tokenizer.eos_token_id
+    batch = tokenizer(["2,3>6:", "10,20,20>100:"], padding=True)
+    assert batch.attention_mask == [[0] * 7 + [1] * 6, [1] * 13]
+    assert batch.input_ids[0][:7] == [tokenizer.eos_token_id] * 7
+
+
+def test_generation_samples_the_plain_distribution(model):
+    config = model.generation_config
+    assert (config.do_sample, config.temperature, config.top_k, config.top_p) == (True, 1.0, 0, 1.0)
+
+
+def test_the_folder_is_small_and_single_precision(model):
+    weights = BASE_POLICY / "model.safetensors"
+    assert weights.stat().st_size <= 4 * 2**20
+    with weights.open("rb") as file:
+        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"F32"}
+    assert model.dtype == torch.float32
+    assert 0.8e6 < sum(parameter.numel() for parameter in model.parameters()) < 0.9e6
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_recorded_figures_are_in_the_range_a_testbed_needs(record, split):
+    figures = record["figures"][split]
+    assert 0.50 <= figures["pass@1"]["value"] <= 0.58
+    assert figures["pass@16"]["value"] >= 0.95
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_recorded_figures_are_the_policy_s(model, tokenizer, record, split):
+    from dra_grpo.evaluation.exact import exact_figures, exact_probabilities
+
+    figures = exact_figures(exact_probabilities(model, tokenizer, problems(split, 500)))
+    for name, values in figures.items():
+        assert values.mean().item() == pytest.approx(record["figures"][split][name]["value"], abs=1e-4)
+
+
+def test_a_greedy_answer_reads_as_a_solution(model, tokenizer):
+    drawn = problems("test", 50)
+    inputs = tokenizer([problem.prompt for problem in drawn], return_tensors="pt", padding=True)
+    ids = model.generate(**inputs, do_sample=False, top_k=None)[:, inputs.input_ids.shape[1] :]
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    assert sum(verify(text, problem).correct for text, problem in zip(texts, drawn, strict=True)) > 25
+
+
+@pytest.mark.slow
+def test_trains_in_trl(tmp_path):
+    """Two GRPO steps from the shipped folder, by path alone, with the rewards of the task."""
+    trl = pytest.importorskip("trl")
+    datasets = pytest.importorskip("datasets")
+    from dra_grpo.rewards.countdown import countdown_reward, step_validity
+
+    trainer = trl.GRPOTrainer(
+        model=str(BASE_POLICY),
+        reward_funcs=[countdown_reward, step_validity],
+        args=trl.GRPOConfig(
+            output_dir=str(tmp_path),
+            max_steps=2,
+            per_device_train_batch_size=32,
+            num_generations=8,
+            max_completion_length=40,
+            learning_rate=1e-4,
+            logging_steps=1,
+            save_strategy="no",
+            report_to=[],
+            use_cpu=True,
+            bf16=False,
+            gradient_checkpointing=False,
+            disable_tqdm=True,
+            seed=0,
+        ),
+        train_dataset=datasets.Dataset.from_list([problem.row for problem in problems("train", 16)]),
+    )
+    trainer.train()
+    logs = [entry for entry in trainer.state.log_history if "rewards/countdown_reward/mean" in entry]
+    assert len(logs) == 2
+    for entry in logs:
+        assert 0.2 < entry["rewards/countdown_reward/mean"] < 0.95
+        assert entry["rewards/step_validity/mean"] >= entry["rewards/countdown_reward/mean"]
+        assert entry["completions/clipped_ratio"] == 0
+        assert 8 < entry["completions/mean_length"] < 25

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+import pytest
+import torch
+
+from dra_grpo.errors import UsageError
+from dra_grpo.lab.countdown_policy import IGNORED, TRAIN_PROBLEMS, _train_rows, batches, pretrain
+from dra_grpo.lab.policy_files import character_tokenizer
+from dra_grpo.tasks.countdown import Problem, split_of, verify
+
+transformers = pytest.importorskip("transformers")
+
+
+def test_writes_a_folder_that_loads_and_a_record(tmp_path):
+    seen = {}
+
+    def measure(model, tokenizer):
+        seen["weights"] = {name: value.clone() for name, value in model.state_dict().items()}
+        assert not model.training
+        return {"validation": {"pass@1": 0.5}}
+
+    record = pretrain(tmp_path / "policy", steps=2, batch_size=4, measure=measure, progress=False)
+    assert record["figures"] == {"validation": {"pass@1": 0.5}}
+    assert record == json.loads((tmp_path / "policy" / "figures.json").read_text())
+    assert {name: record[name] for name in ("steps", "batch_size", "size", "seed")} == {
+        "steps": 2,
+        "batch_size": 4,
+        "size": 3,
+        "seed": 0,
+    }
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "policy").state_dict()
+    assert all(torch.equal(loaded[name], value) for name, value in seen["weights"].items())
+    assert (
+        transformers.AutoTokenizer.from_pretrained(tmp_path / "policy").get_vocab()
+        == character_tokenizer().get_vocab()
+    )
+
+
+def test_the_loss_falls_and_progress_is_told(tmp_path, capsys):
+    short = pretrain(tmp_path / "short", steps=1, batch_size=8, progress=False)
+    assert capsys.readouterr().err.count("step ") == 0
+    long = pretrain(tmp_path / "long", steps=60, batch_size=8, learning_rate=3e-3)
+    assert long["loss"] < short["loss"] - 0.3
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
+    assert [line.split("  ")[0] for line in lines] == ["step 50/60", "step 60/60"]
+
+
+def test_one_seed_gives_one_policy_and_leaves_the_global_generator_alone(tmp_path):
+    folders = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        torch.manual_seed(5)
+        pretrain(tmp_path / name, steps=2, batch_size=4, seed=seed, progress=False)
+        assert torch.initial_seed() == 5
+        folders.append((tmp_path / name / "model.safetensors").read_bytes())
+    assert folders[0] == folders[1] != folders[2]
+
+
+def test_rows_are_train_problems_with_correct_solutions_labelled_after_the_prompt():
+    tokenizer = character_tokenizer()
+    texts = set()
+    for ids, labels in islice(batches(tokenizer, batch_size=64, size=3, seed=0), 5):
+        assert ids.shape == labels.shape
+        for row, wanted in zip(ids, labels, strict=True):
+            prompt, text = tokenizer.decode(row, skip_special_tokens=True).split(":")
+            problem = Problem.from_prompt(prompt + ":")
+            assert split_of(problem.numbers) == "train"
+            assert verify(text, problem).correct
+            start = len(problem.prompt)
+            end = start + len(text) + 1
+            assert row[end - 1] == tokenizer.eos_token_id
+            assert (wanted[:start] == IGNORED).all()
+            assert torch.equal(wanted[start:end], row[start:end])
+            assert (wanted[end:] == IGNORED).all()
+            assert (row[end:] == tokenizer.pad_token_id).all()
+            texts.add((prompt, text))
+    assert len(texts) > 300
+
+
+def test_four_numbers(tmp_path, monkeypatch):
+    monkeypatch.setitem(TRAIN_PROBLEMS, 4, 100)
+    _train_rows.cache_clear()
+    assert pretrain(tmp_path, steps=2, batch_size=4, size=4, progress=False)["size"] == 4
+    tokenizer = character_tokenizer()
+    prompts = set()
+    for row in next(batches(tokenizer, batch_size=256, size=4, seed=0))[0]:
+        prompt, text = tokenizer.decode(row, skip_special_tokens=True).split(":")
+        problem = Problem.from_prompt(prompt + ":")
+        prompts.add(problem.prompt)
+        assert len(problem.numbers) == 4
+        assert verify(text, problem).correct
+    assert 80 < len(prompts) <= 100
+    _train_rows.cache_clear()
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"batch_size": 0}])
+def test_refuses_no_steps(tmp_path, options):
+    with pytest.raises(UsageError, match="expected 1 or more of both"):
+        pretrain(tmp_path, **options)
+
+
+def test_refuses_another_size(tmp_path):
+    with pytest.raises(UsageError, match="size is 5, expected 3 or 4 numbers in a problem"):
+        pretrain(tmp_path, size=5)

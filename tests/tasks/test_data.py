@@ -1,0 +1,216 @@
+"""Rows from files, folders and the Hub: formats, columns, prompts, subsets, and what is refused."""
+
+import csv
+import json
+import random
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.tasks import TASKS
+from dra_grpo.tasks.data import dataset_rows, subset
+from dra_grpo.tasks.dataset_source import is_local
+from dra_grpo.tasks.prompts import SYSTEM_PROMPTS, as_prompt, system_text
+
+ROWS = [
+    {"problem": 'What is "1 + 1",\nin Arabic numerals?', "solution": "$\\boxed{2}$", "answer": "2", "level": "Easy"},
+    {"problem": "¿Cuánto es 2 × 3?\u2028", "solution": "\\boxed{6}", "answer": "6", "level": "Hard"},
+]
+
+
+def write(folder, ending, rows=ROWS):
+    file = folder / f"problems{ending}"
+    if ending == ".jsonl":
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n\n" for row in rows), encoding="utf-8-sig")
+    elif ending == ".json":
+        file.write_text(json.dumps(rows), encoding="utf-8")
+    elif ending == ".csv":
+        with file.open("w", newline="", encoding="utf-8") as lines:
+            writer = csv.DictWriter(lines, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet")
+        import pyarrow
+
+        parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    return str(file)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return write(tmp_path, ".jsonl")
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".json", ".csv", ".parquet"])
+def test_every_format_gives_the_same_rows(tmp_path, ending):
+    rows = dataset_rows("train", name=write(tmp_path, ending), columns={"prompt": "problem"}, prompt_format="text")
+    assert rows == [{**row, "prompt": row["problem"]} for row in ROWS]
+
+
+def test_json_by_split_and_json_that_is_json_lines(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps({"train": [{"prompt": "1?"}], "hard": [{"prompt": "2?"}, {"prompt": "3?"}]}))
+    assert [row["prompt"] for row in dataset_rows("hard", name=str(file), prompt_format="text")] == ["2?", "3?"]
+    with pytest.raises(UsageError, match=r"has no split 'test'; it has: train, hard"):
+        dataset_rows("test", name=str(file))
+    file.write_text('{"prompt": "1?"}\n{"prompt": "2?"}\n')
+    assert [row["prompt"] for row in dataset_rows("train", name=str(file), prompt_format="text")] == ["1?", "2?"]
+
+
+def test_a_csv_field_longer_than_pythons_limit(tmp_path):
+    (tmp_path / "a.csv").write_text("prompt,solution\n1?," + "2" * 200_000 + "\n")
+    assert len(dataset_rows("train", name=str(tmp_path / "a.csv"))[0]["solution"]) == 200_000
+
+
+def test_a_saved_folder_and_a_downloaded_one(tmp_path, monkeypatch):
+    datasets = pytest.importorskip("datasets")
+    options = {"columns": {"prompt": "problem"}, "prompt_format": "text"}
+    expected = [{**row, "prompt": row["problem"]} for row in ROWS]
+    datasets.Dataset.from_list(ROWS).save_to_disk(tmp_path / "saved")
+    assert dataset_rows("train", name=str(tmp_path / "saved"), **options) == expected
+    datasets.DatasetDict({"hard": datasets.Dataset.from_list(ROWS)}).save_to_disk(tmp_path / "splits")
+    assert dataset_rows("hard", name=str(tmp_path / "splits"), **options) == expected
+    with pytest.raises(UsageError, match=r"has no split 'had'; did you mean 'hard'\?"):
+        dataset_rows("had", name=str(tmp_path / "splits"), **options)
+    (tmp_path / "hub/data").mkdir(parents=True)
+    write(tmp_path / "hub/data", ".parquet")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    assert dataset_rows("train", name=str(tmp_path / "hub"), **options) == expected
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"empty' cannot be loaded: The directory"):
+        dataset_rows("train", name=str(tmp_path / "empty"), **options)
+
+
+def test_chat_prompts_with_a_named_system_prompt(file):
+    rows = dataset_rows("train", name=file, columns={"prompt": "problem"}, system_prompt="think-answer")
+    assert rows[0]["prompt"] == [
+        {"role": "system", "content": SYSTEM_PROMPTS["think-answer"]},
+        {"role": "user", "content": ROWS[0]["problem"]},
+    ]
+    assert (rows[0]["solution"], rows[0]["problem"]) == (ROWS[0]["solution"], ROWS[0]["problem"])
+
+
+def test_the_named_prompt_asks_for_what_the_rewards_look_for():
+    text = SYSTEM_PROMPTS["think-answer"]
+    assert all(word in text for word in ("<think>", "</think>", "<answer>", "</answer>", "\\boxed{}", "English"))
+
+
+def test_messages_are_kept_and_given_a_system_prompt(tmp_path):
+    question = [{"role": "user", "content": "1+1?"}]
+    name = write(tmp_path, ".jsonl", [{"prompt": question, "solution": "2", "completions": ["x"], "log_metric": 1}])
+    (row,) = dataset_rows("train", name=name, system_prompt="Be brief.")
+    assert row == {"prompt": [{"role": "system", "content": "Be brief."}, *question], "solution": "2"}
+    assert dataset_rows("train", name=name)[0]["prompt"] == question
+
+
+@pytest.mark.parametrize(
+    ("problem", "system", "form", "message"),
+    [
+        ("  ", None, "chat", "the prompt is empty"),
+        (3, None, "chat", "the prompt is 3; expected a text, or chat messages"),
+        ([], None, "chat", r"the prompt is \[\]; expected"),
+        ([{"role": "user"}], None, "chat", "expected a text, or chat messages with role and content"),
+        ([{"role": "user", "content": "?"}], None, "text", "use prompt_format 'chat'"),
+        ([{"role": "system", "content": "!"}], "Be brief.", "chat", "has a system message of its own"),
+    ],
+)
+def test_prompts_that_are_none(problem, system, form, message):
+    with pytest.raises(UsageError, match=message):
+        as_prompt(problem, system, form)
+
+
+def test_a_word_can_only_be_a_name():
+    assert system_text(None) is None
+    assert system_text("Be brief.") == "Be brief."
+    with pytest.raises(UsageError, match=r"unknown system prompt 'think_anser'; did you mean 'think-answer'\?"):
+        system_text("think_anser")
+
+
+def test_a_subset_is_stable_nested_and_blind_to_order():
+    prompts = [f"problem {n}" for n in range(300)]
+    chosen = [prompts[place] for place in subset(prompts, 100)]
+    assert chosen == sorted(chosen, key=prompts.index)
+    assert len(set(chosen)) == 100
+    assert {prompts[place] for place in subset(prompts, 20)} <= set(chosen)
+    shuffled = random.Random(0).sample(prompts, len(prompts))
+    assert {shuffled[place] for place in subset(shuffled, 100)} == set(chosen)
+    other = {prompts[place] for place in subset(prompts, 100, seed=1)}
+    assert 15 < len(other & set(chosen)) < 55  # a third of a hundred by chance
+    assert subset(["same"] * 5, 2) == [0, 1]
+
+
+def test_a_subset_does_not_depend_on_the_system_prompt(tmp_path):
+    name = write(tmp_path, ".jsonl", [{"prompt": f"{n}+{n}?"} for n in range(50)])
+    plain = dataset_rows("train", 10, name=name, seed=3)
+    told = dataset_rows("train", 10, name=name, seed=3, system_prompt="Be brief.")
+    assert [row["prompt"][-1] for row in plain] == [row["prompt"][-1] for row in told]
+    assert len(plain) == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"has no column 'prompt', only: problem, solution, answer, level; .*--dataset_columns.prompt problem$"),
+        ({"columns": {"prompt": "problm"}}, r"row 1 has no column 'problm' .*; did you mean 'problem'\?$"),
+        ({"columns": {"prompt": "xyz"}}, r"it has: problem, solution, answer, level$"),
+        ({"columns": {"prompt": "problem"}, "count": 3}, "subset is 3, but .* has 2 problems"),
+        ({"columns": {"prompt": "problem"}, "config": "main"}, "leave dataset_config out"),
+        ({"columns": {"prompt": "problem"}, "split": "test"}, "leave dataset_train_split out"),
+    ],
+)
+def test_what_does_not_fit_the_file(file, options, message):
+    options = {"split": "train", **options}
+    with pytest.raises(UsageError, match=message) as caught:
+        dataset_rows(options.pop("split"), name=file, **options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.jsonl", "", "has no rows"),
+        ("a.jsonl", '{"prompt": "x"}\n{"prompt"\n', r"a.jsonl, line 2 is no JSON"),
+        ("a.jsonl", '{"prompt": "x"}\n[1]\n', "line 2: expected an object"),
+        ("a.jsonl", '{"prompt": "x"}\n{"prompt": null}\n', "row 2: the prompt is empty"),
+        ("a.json", "[1]", "expected an object"),
+        ("a.json", "3", "expected"),
+        ("a.csv", "prompt,solution\nx\n", "header"),
+        ("a.parquet", "PAR1", "is no Parquet"),
+        ("a.txt", "x", "expected"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        dataset_rows("train", name=str(tmp_path / name))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["nowhere.jsonl", "./nowhere", "/no/where", "a/b/c", "two words", "~/nowhere-at-all"])
+def test_what_can_only_be_a_path_is_not_asked_of_the_hub(name):
+    assert is_local(name)
+    with pytest.raises(UsageError, match="no file or folder at"):
+        dataset_rows("train", name=name)
+
+
+def test_the_hub_out_of_reach(monkeypatch, tmp_path):
+    pytest.importorskip("datasets")
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    assert not is_local("knoveleng/open-rs")
+    with pytest.raises(UsageError, match="'nobody/nothing' is not in the local cache and the Hub cannot be reached"):
+        dataset_rows("train", name="nobody/nothing")
+
+
+def test_a_column_that_the_first_row_lacks_is_there(tmp_path):
+    file = tmp_path / "late.jsonl"
+    file.write_text('{"prompt": "a"}\n{"prompt": "b", "solution": "2"}\n')
+    assert [row["solution"] for row in dataset_rows("train", name=str(file))] == [None, "2"]
+
+
+def test_it_is_a_task():
+    task = TASKS["dataset"]
+    assert (task.rewards, task.policy, task.rows) == (("accuracy",), None, dataset_rows)

@@ -1,0 +1,69 @@
+"""Run directories: the last whole checkpoint, and cutting back."""
+
+import json
+
+import pytest
+
+from dra_grpo.errors import UsageError
+from dra_grpo.training.directory import RunDirectory
+
+
+def checkpoint(folder, step, state):
+    path = folder / f"checkpoint-{step}"
+    path.mkdir()
+    if state is not None:
+        (path / "trainer_state.json").write_text(state)
+    return path
+
+
+def test_a_checkpoint_that_was_not_finished_is_passed_over(tmp_path):
+    whole = checkpoint(tmp_path, 10, json.dumps({"global_step": 10}))
+    checkpoint(tmp_path, 20, '{"global_step": 2')
+    checkpoint(tmp_path, 100, None)
+    (tmp_path / "checkpoint-best").mkdir()
+    assert RunDirectory(tmp_path).last_checkpoint() == whole
+
+
+def test_newest_is_by_number(tmp_path):
+    checkpoint(tmp_path, 9, json.dumps({"global_step": 9}))
+    newest = checkpoint(tmp_path, 10, json.dumps({"global_step": 10}))
+    assert RunDirectory(tmp_path).last_checkpoint() == newest
+
+
+def test_cut_back_drops_what_came_after_and_half_a_line(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_text('{"step": 1}\n{"step": 2, "text": "é"}\n{"step": 3}\n{"step": 4, "ha')
+    checkpoint(tmp_path, 2, json.dumps({"global_step": 2}))
+    late = checkpoint(tmp_path, 4, None)
+    directory.cut_back(2)
+    assert directory.metrics.read_text() == '{"step": 1}\n{"step": 2, "text": "é"}\n'
+    assert not late.exists()
+    assert directory.last_checkpoint().name == "checkpoint-2"
+
+
+def test_clear_removes_the_run_and_nothing_else(tmp_path):
+    directory = RunDirectory(tmp_path)
+    checkpoint(tmp_path, 2, None)
+    directory.config.write_text("method: dra\n")
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "model.safetensors").write_text("weights of the old run")
+    assert directory.holds_run()
+    directory.clear()
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+    assert not directory.holds_run()
+
+
+def test_one_run_at_a_time(tmp_path):
+    directory = RunDirectory(tmp_path / "new" / "run")
+    second = RunDirectory(directory.path).locked()
+    with directory.locked(), pytest.raises(UsageError, match=r"another run is writing here"), second:
+        pass
+    with RunDirectory(directory.path).locked():
+        assert not directory.holds_run()
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    message = r"^/.*file/run cannot be written: Not a directory; choose another --output_dir$"
+    with pytest.raises(UsageError, match=message), RunDirectory(tmp_path / "file" / "run").locked():
+        pass

@@ -1,0 +1,161 @@
+"""Rewards with options by name, and rows that rewards and tokenizer can take."""
+
+import pytest
+
+pytest.importorskip("trl")
+
+from dra_grpo.errors import UsageError
+from dra_grpo.rewards import REWARDS
+from dra_grpo.training.arguments import parse_settings
+from dra_grpo.training.data import as_dataset, check_columns, check_count, fitting, training_rows
+from dra_grpo.training.reward_functions import function_name, rewards_by_name
+from dra_grpo.training.run import dra_config, reward_functions
+
+ONE = r"\boxed{1}"
+
+
+def plain_reward(completions, solution, *, level, weight=1.0, **columns):
+    return [weight for _ in completions]
+
+
+def settings(*flags):
+    return parse_settings(["--use_cpu", "--bf16", "false", "--report_to", "none", *flags])
+
+
+def test_options_reach_the_reward_that_is_called():
+    (cosine,) = rewards_by_name(["cosine_length"], {"cosine-length": {"max_tokens": 4, "accuracy": {"seconds": 3}}})
+    assert cosine.accuracy.seconds == 3
+    assert cosine([ONE] * 2, ["1"] * 2, completion_ids=[[0] * 2, [0] * 4]) == [0.75, 0.5]
+    assert REWARDS["cosine-length"].max_tokens == 3584, "the registered one stays as it was"
+
+
+def test_names_and_options_come_from_the_settings():
+    chosen = settings("--reward_funcs", "format", "cosine-length", "--correctness_reward", "cosine-length",
+                      "--reward_options.format.answer_tags", "false")  # fmt: skip
+    rewards = reward_functions(chosen)
+    assert [reward.__name__ for reward in rewards] == ["format_reward", "cosine_length_reward"]
+    assert rewards[0].answer_tags is False
+    assert dra_config(chosen).correctness_reward == "cosine_length_reward"
+    assert chosen.dra.correctness_reward == "cosine-length"
+
+
+@pytest.mark.parametrize("name", [None, "cosine_length_reward", "my_reward"])
+def test_other_names_of_rewards_stay(name):
+    assert function_name(name) == name
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "message"),
+    [
+        (
+            ["format"],
+            {"format": {"answr_tags": 1}},
+            r"reward 'format' has no option 'answr_tags'; did you mean 'answer",
+        ),
+        (["format"], {"formt": {}}, r"names 'formt', which is not among reward_funcs; did you mean 'format'\?"),
+        (["countdown"], {"countdown": {"size": 3}}, "reward 'countdown' has no options; got size"),
+        (["format"], {"format": True}, "reward_options.format is True; expected a mapping"),
+        (
+            ["cosine-length"],
+            {"cosine-length": {"accuracy": 3}},
+            "reward_options.cosine-length.accuracy is 3; expected",
+        ),
+        (["cosine-length"], {"cosine-length": {"max_tokens": "x"}}, "refuses {'max_tokens': 'x'}"),
+        (["cosine-length"], {"cosine-length": {"max_tokens": 0}}, "expected a positive number"),
+        (["cosin-length"], {}, r"did you mean 'cosine-length'\?"),
+    ],
+)
+def test_reward_options_that_cannot_be(names, options, message):
+    with pytest.raises(UsageError, match=message):
+        rewards_by_name(names, options)
+
+
+def test_a_weight_for_each_reward():
+    with pytest.raises(UsageError, match="reward_weights has 1 numbers for 2 rewards: format, accuracy"):
+        reward_functions(settings("--reward_funcs", "format", "accuracy", "--reward_weights", "1.0"))
+
+
+def test_a_column_that_a_reward_reads_and_the_data_lacks():
+    rows = [{"prompt": "1?", "solution": "1", "levle": 2}]
+    check_columns(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
+    with pytest.raises(UsageError, match=r"'plain_reward' reads the column 'level' .* did you mean 'levle'\?$"):
+        check_columns([plain_reward], rows)
+    with pytest.raises(UsageError, match=r"dataset_columns\.solution; it has: answer$"):
+        check_columns(rewards_by_name(["accuracy"]), [{"prompt": "1?", "answer": "1"}])
+
+
+def test_prompts_are_measured_as_the_trainer_tokenizes_them():
+    from transformers import AutoTokenizer
+
+    from dra_grpo.tasks.countdown import BASE_POLICY
+
+    tokenizer = AutoTokenizer.from_pretrained(BASE_POLICY)
+    rows = [{"prompt": "1" * n} for n in range(1, 6)]
+    assert fitting(rows, tokenizer, 3) == rows[:3]
+    assert fitting(rows, tokenizer, None) is rows
+    with pytest.raises(UsageError, match="each of the 5 prompts has more than max_prompt_tokens = 0 tokens"):
+        fitting(rows, tokenizer, 0)
+    chats = [{"prompt": [{"role": "user", "content": "1" * n}]} for n in range(1, 6)]
+    with pytest.raises(UsageError, match="tokenizer has no chat template; use --prompt_format text"):
+        fitting(chats, tokenizer, None)
+    tokenizer.chat_template = (
+        "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}>{% endif %}"
+    )
+    assert fitting(chats, tokenizer, 3) == chats[:2]
+
+
+def test_the_tasks_settings_go_where_they_belong(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("question,answer\n1+1?,2\n2+2?,4\n3+3?,6\n")
+    flags = ["--task", "dataset", "--dataset_name", str(file), "--dataset_columns.prompt", "question",
+             "--dataset_columns", '{"solution": "answer", "prompt": "question"}', "--subset", "2",
+             "--prompt_format", "text", "--system_prompt", "Add up."]  # fmt: skip
+    rows = training_rows(settings(*flags))
+    assert len(rows) == 2
+    assert all(row["prompt"] == f"Add up.\n\n{row['question']}" and row["solution"] == row["answer"] for row in rows)
+    with pytest.raises(UsageError, match="task 'dataset' has no task_options"):
+        training_rows(settings(*flags, "--task_options.size", "3"))
+    with pytest.raises(UsageError, match=r"task 'countdown' has no option 'sise'; did you mean 'size'\?"):
+        training_rows(settings("--task_options.sise", "4"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--task", "dataset"], "task 'dataset' needs dataset_name"),
+        (["--dataset_name", "a.csv"], "task 'countdown' brings its own problems; add `task: dataset`"),
+        (["--subset", "0"], "subset must be at least 1; got 0"),
+        (["--max_prompt_tokens", "0"], "max_prompt_tokens must be at least 1; got 0"),
+        (["--prompt_format", "caht"], "prompt_format is 'caht'; expected 'chat' or 'text'"),
+        (["--processes", "0"], "processes must be at least 1; got 0"),
+        (["--price_per_gpu_hour", "nan"], "price_per_gpu_hour must be a number of at least 0; got nan"),
+        (["--server_gpus", "-1"], "server_gpus must be a number of at least 0; got -1"),
+    ],
+)
+def test_settings_that_contradict_each_other(flags, message):
+    with pytest.raises(UsageError, match=message):
+        settings(*flags)
+
+
+def test_countdown_is_read_as_before():
+    rows = training_rows(settings())
+    assert len(rows) == 11_114
+    assert set(rows[0]) == {"prompt", "numbers", "target"}
+
+
+@pytest.mark.parametrize("values", [[1, "1/2"], ["1/2", 1], [10**30, 1], ["\ud800", "1"], [{"a": 1}, [1]]])
+def test_a_column_of_several_kinds_is_named(values):
+    rows = [{"prompt": "?", "solution": value} for value in values]
+    with pytest.raises(UsageError, match=r"^column 'solution' cannot be handed to the trainer ") as caught:
+        as_dataset(rows)
+    assert "\n" not in str(caught.value)
+    assert as_dataset([{"prompt": "?", "solution": 1}, {"prompt": "!", "solution": None}])["solution"][:] == [1, None]
+
+
+def test_fewer_problems_than_a_generation_takes():
+    chosen = settings(
+        "--num_generations", "4", "--per_device_train_batch_size", "16", "--gradient_accumulation_steps", "2"
+    )
+    check_count(8, chosen)
+    with pytest.raises(UsageError, match="7 problems to train on, but one generation takes 8 prompts; bring more"):
+        check_count(7, chosen)
