@@ -1,4 +1,4 @@
-"""Lines of code by folder, without docstrings, comments and blank lines: `python benchmarks/code_lines.py [FOLDER]`."""
+"""Lines of code by folder, without docstrings, comments and blanks: `python benchmarks/code_lines.py [FOLDER]`."""
 
 from __future__ import annotations
 
