@@ -8,6 +8,9 @@ from typing import Any
 
 from dra_grpo.errors import UsageError
 
+RENAMED = {"dataset_columns": "columns"}
+"""setting of before -> its name now, for the message that refuses it."""
+
 
 @dataclass
 class DRAConfig:
@@ -95,7 +98,8 @@ class DatasetConfig:
         dataset_name: a .jsonl, .json, .csv or .parquet file, a folder, or a Hub id.
         dataset_config: the dataset's configuration, where it has several.
         dataset_train_split: the split to train on.
-        dataset_columns: what trainer and rewards read -> what the dataset calls it, such as `{"prompt": "problem"}`.
+        columns: what trainer and rewards read -> what the dataset calls it, such as `{"prompt": "problem"}`; a flag
+            says `prompt=problem,solution=answer`.
         system_prompt: a name in `SYSTEM_PROMPTS` or the text itself; None: no system message.
         prompt_format: "chat", messages for the tokenizer's chat template, or "text".
         max_prompt_tokens: problems whose prompt is longer are left out, and counted; None: all are kept.
@@ -109,7 +113,7 @@ class DatasetConfig:
     dataset_name: str | None = field(default=None, metadata={"help": "file, folder or Hub id, for task 'dataset'"})
     dataset_config: str | None = field(default=None, metadata={"help": "the dataset's configuration"})
     dataset_train_split: str = field(default="train", metadata={"help": "the split to train on"})
-    dataset_columns: dict[str, Any] = field(default_factory=dict, metadata={"help": "our column -> the dataset's"})
+    columns: dict[str, Any] = field(default_factory=dict, metadata={"help": "prompt=THEIRS,solution=THEIRS"})
     system_prompt: str | None = field(default=None, metadata={"help": "a name, such as think-answer, or the text"})
     prompt_format: str = field(default="chat", metadata={"help": "chat or text"})
     max_prompt_tokens: int | None = field(default=None, metadata={"help": "longer prompts are left out"})

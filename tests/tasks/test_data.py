@@ -8,7 +8,7 @@ import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.tasks import TASKS
-from dra_grpo.tasks.data import dataset_rows, subset
+from dra_grpo.tasks.data import dataset_rows, parse_columns, subset
 from dra_grpo.tasks.dataset_source import is_local
 from dra_grpo.tasks.prompts import SYSTEM_PROMPTS, as_prompt, system_text
 
@@ -151,7 +151,7 @@ def test_a_subset_does_not_depend_on_the_system_prompt(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"has no column 'prompt', only: problem, solution, answer, level; .*--dataset_columns.prompt problem$"),
+        ({}, r"has no column 'prompt', only: problem, solution, answer, level; .*--columns prompt=problem$"),
         ({"columns": {"prompt": "problm"}}, r"row 1 has no column 'problm' .*; did you mean 'problem'\?$"),
         ({"columns": {"prompt": "xyz"}}, r"it has: problem, solution, answer, level$"),
         ({"columns": {"prompt": "problem"}, "count": 3}, "subset is 3, but .* has 2 problems"),
@@ -209,6 +209,26 @@ def test_a_column_that_the_first_row_lacks_is_there(tmp_path):
     file = tmp_path / "late.jsonl"
     file.write_text('{"prompt": "a"}\n{"prompt": "b", "solution": "2"}\n')
     assert [row["solution"] for row in dataset_rows("train", name=str(file))] == [None, "2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "roles", "message"),
+    [
+        ("question", (), r"^columns has 'question'; expected ROLE=COLUMN, such as prompt=question,solution=answer$"),
+        ("", (), "^columns has ''; expected ROLE=COLUMN"),
+        ("prompt=a,", (), "^columns has ''; expected"),
+        ("prompt=a,prompt=b", (), "^columns names 'prompt' twice, 'a' and 'b'"),
+        ("promt=a", ("prompt", "solution"), r"^columns has no role 'promt'; did you mean 'prompt'\?$"),
+        ("xyz=a", ("prompt", "solution"), "^columns has no role 'xyz'; expected one of: prompt, solution$"),
+    ],
+)
+def test_columns_that_cannot_be_read(text, roles, message):
+    with pytest.raises(UsageError, match=message):
+        parse_columns(text, roles)
+
+
+def test_columns_with_spaces_and_an_equals_sign():
+    assert parse_columns(" prompt = a b , solution=c=d") == {"prompt": "a b", "solution": "c=d"}
 
 
 def test_it_is_a_task():

@@ -63,6 +63,9 @@ def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
     [
         ("lerning_rate: 1", [], r"run.yaml: unknown key 'lerning_rate'; did you mean 'learning_rate'\?$"),
         ("", ["--metod", "dra"], "must be a YAML mapping"),
+        ("dataset_columns: {prompt: q}", [], r"run.yaml: unknown key 'dataset_columns'; did you mean 'columns'\?$"),
+        ("method: dra", ["--dataset_columns.prompt", "q"], r"'dataset_columns'; did you mean 'columns'\?$"),
+        ("method: dra", ["--columns", "q"], "columns.* has 'q'; expected ROLE=COLUMN"),
         ("method: dra", ["--metod", "dra"], r"^unknown option 'metod'; did you mean 'method'\?$"),
         ("method: dra", ["--metod_options.smi", "logdet"], r"^unknown option 'metod_options'; did you mean"),
         ("method: dra", ["--method_options.smi"], "--method_options.smi needs a value"),

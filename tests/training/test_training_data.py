@@ -80,7 +80,7 @@ def test_a_column_that_a_reward_reads_and_the_data_lacks():
     check_columns(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
     with pytest.raises(UsageError, match=r"'plain_reward' reads the column 'level' .* did you mean 'levle'\?$"):
         check_columns([plain_reward], rows)
-    with pytest.raises(UsageError, match=r"dataset_columns\.solution; it has: answer$"):
+    with pytest.raises(UsageError, match=r"--columns solution=COLUMN; it has: answer$"):
         check_columns(rewards_by_name(["accuracy"]), [{"prompt": "1?", "answer": "1"}])
 
 
@@ -107,9 +107,8 @@ def test_prompts_are_measured_as_the_trainer_tokenizes_them():
 def test_the_tasks_settings_go_where_they_belong(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("question,answer\n1+1?,2\n2+2?,4\n3+3?,6\n")
-    flags = ["--task", "dataset", "--dataset_name", str(file), "--dataset_columns.prompt", "question",
-             "--dataset_columns", '{"solution": "answer", "prompt": "question"}', "--subset", "2",
-             "--prompt_format", "text", "--system_prompt", "Add up."]  # fmt: skip
+    flags = ["--task", "dataset", "--dataset_name", str(file), "--columns", "prompt=question,solution=answer",
+             "--subset", "2", "--prompt_format", "text", "--system_prompt", "Add up."]  # fmt: skip
     rows = training_rows(settings(*flags))
     assert len(rows) == 2
     assert all(row["prompt"] == f"Add up.\n\n{row['question']}" and row["solution"] == row["answer"] for row in rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from hashlib import blake2b
 from typing import Any
@@ -55,13 +55,44 @@ def dataset_rows(
         column = next((asking for asking in _ASKING if asking in has), has[0] if has else "problem")
         raise UsageError(
             f"dataset {name!r} has no column 'prompt', only: {', '.join(has)}; name the one that holds the problem, "
-            f"such as --dataset_columns.prompt {column}"
+            f"such as --columns prompt={column}"
         )
     if count is not None and count > len(rows):
         raise UsageError(f"subset is {count}, but dataset {name!r} has {len(rows)} problems; ask for fewer")
     system = system_text(system_prompt)
     chosen = range(len(rows)) if count is None else subset([row.get("prompt") for row in rows], count, seed)
     return [_prompted(rows[place], system, prompt_format, f"dataset {name!r}, row {place + 1}") for place in chosen]
+
+
+def parse_columns(text: str, roles: Collection[str] = ()) -> dict[str, str]:
+    """Which column plays which role, as every command writes it: `ROLE=COLUMN,ROLE=COLUMN`.
+
+    Args:
+        text: the pairs. A column may reach into a mapping with dots.
+        roles: those there are; empty: any.
+
+    Raises:
+        UsageError: a part that is no pair, an unknown role, or a role that is there twice.
+
+    >>> parse_columns("prompt=question,solution=reward_model.ground_truth")
+    {'prompt': 'question', 'solution': 'reward_model.ground_truth'}
+    >>> parse_columns("promt=question", ["prompt", "solution"])
+    Traceback (most recent call last):
+    dra_grpo.errors.UsageError: columns has no role 'promt'; did you mean 'prompt'?
+    """
+    columns: dict[str, str] = {}
+    for part in text.split(","):
+        role, _, column = (side.strip() for side in part.partition("="))
+        if not role or not column:
+            raise UsageError(f"columns has {part!r}; expected ROLE=COLUMN, such as prompt=question,solution=answer")
+        if roles and role not in roles:
+            near = get_close_matches(role, roles, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(roles)}"
+            raise UsageError(f"columns has no role {role!r}; {hint}")
+        if role in columns:
+            raise UsageError(f"columns names {role!r} twice, {columns[role]!r} and {column!r}; expected it once")
+        columns[role] = column
+    return columns
 
 
 def subset(prompts: Sequence[Any], count: int, seed: int = 0) -> list[int]:
@@ -88,7 +119,7 @@ def _renamed(row: Row, columns: Mapping[str, str], where: str) -> Row:
         if not isinstance(theirs, str) or theirs not in row:
             near = get_close_matches(str(theirs), list(row), n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(row)}"
-            raise UsageError(f"{where} has no column {theirs!r} (dataset_columns.{ours}); {hint}")
+            raise UsageError(f"{where} has no column {theirs!r} (columns: {ours}); {hint}")
         renamed[ours] = row[theirs]
     return renamed
 

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from dra_grpo.cli.parser import CommandParser
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
+from dra_grpo.tasks.data import parse_columns
 from dra_grpo.training.hardware import check_processes, force_cpu, planned
 from dra_grpo.training.limits import check_limits
 from dra_grpo.training.processes import launched_processes
@@ -42,7 +43,7 @@ def parse_settings(arguments: list[str]) -> Settings:
     parser = Parser(kinds, prog="dra-grpo train", allow_abbrev=False)
     for action in parser._actions:
         if action.dest in MAPPINGS:
-            action.type = _json_mapping
+            action.type = _columns if action.dest == "columns" else _json_mapping
     names = {f.name for kind in kinds for f in fields(kind)}
     config, flags = _split_config(arguments)
     values = {} if config is None else read_recipe(config, names)
@@ -166,6 +167,15 @@ def _split_dotted(flags: list[str]) -> tuple[list[str], dict[str, dict[str, Any]
         except YAMLError as error:
             raise UsageError(f"{head} is {value!r}, which is not YAML: {' '.join(str(error).split())}") from error
     return rest, dotted
+
+
+def _columns(text: str) -> dict[str, Any]:
+    if text.startswith("{"):
+        return _json_mapping(text)
+    try:
+        return parse_columns(text)
+    except UsageError as error:
+        raise ArgumentTypeError(str(error)) from error
 
 
 def _json_mapping(text: str) -> dict[str, Any]:

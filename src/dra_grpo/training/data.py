@@ -79,7 +79,7 @@ def training_rows(settings: Settings) -> list[dict[str, Any]]:
         options = {
             "name": data.dataset_name,
             "config": data.dataset_config,
-            "columns": data.dataset_columns,
+            "columns": data.columns,
             "system_prompt": data.system_prompt,
             "prompt_format": data.prompt_format,
             "seed": data.subset_seed,
@@ -114,7 +114,7 @@ def check_columns(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str
                 hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(columns)}"
                 raise UsageError(
                     f"reward {reward.__name__!r} reads the column {parameter.name!r} and the data has none; "
-                    f"name it with --dataset_columns.{parameter.name}; {hint}"
+                    f"name it with --columns {parameter.name}=COLUMN; {hint}"
                 )
 
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from dra_grpo.config import DRAConfig, RunConfig
+from dra_grpo.config import RENAMED, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -95,7 +95,7 @@ def refuse_unknown(keys: Iterable[Any], names: Collection[str], what: str) -> No
     """
     for key in keys:
         if key not in names:
-            near = get_close_matches(str(key), names, n=1)
+            near = [RENAMED[key]] if key in RENAMED else get_close_matches(str(key), names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else "see `dra-grpo train --help`"
             raise UsageError(f"{what} {key!r}; {hint}")
 
