@@ -7,8 +7,15 @@ pytest.importorskip("trl")
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards import REWARDS
 from dra_grpo.training.arguments import parse_settings
-from dra_grpo.training.data import as_dataset, check_columns, check_count, fitting, training_rows
-from dra_grpo.training.reward_functions import function_name, rewards_by_name
+from dra_grpo.training.data import (
+    as_dataset,
+    check_columns,
+    check_count,
+    fitting,
+    function_name,
+    rewards_by_name,
+    training_rows,
+)
 from dra_grpo.training.run import dra_config, reward_functions
 
 ONE = r"\boxed{1}"

@@ -74,7 +74,7 @@ def _finish(figures: dict[str, Any], output_dir: Path) -> None:
 
 def _print_forced(settings: Settings) -> None:
     """What a CPU changes in a recipe that is made for GPUs."""
-    from dra_grpo.training.processes import is_main_process
+    from dra_grpo.training.directory import is_main_process
 
     if settings.forced and is_main_process():
         print("on this CPU, the recipe's settings become:\n")

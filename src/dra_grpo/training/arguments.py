@@ -12,9 +12,9 @@ from dra_grpo.cli.parser import CommandParser
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
 from dra_grpo.tasks.data import parse_columns
+from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.hardware import check_processes, force_cpu, planned
 from dra_grpo.training.limits import check_limits
-from dra_grpo.training.processes import launched_processes
 from dra_grpo.training.recipe_file import OPTIONS_OF, layered, read_recipe, refuse_unknown
 from dra_grpo.training.settings import Settings
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.files import json_lines, locked, write_json, write_json_lines
-from dra_grpo.training.processes import is_main_process
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
 
@@ -101,6 +100,16 @@ class RunDirectory:
     def write_evaluation(self, figures: dict[str, Any]) -> None:
         """Write `eval.json`."""
         write_json(self.evaluation, figures)
+
+
+def launched_processes() -> int:
+    """Processes of this run, as torchrun and accelerate tell each of them."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def is_main_process() -> bool:
+    """Whether this is the process that writes, asked before anything is built that would know."""
+    return int(os.environ.get("RANK", 0)) == 0
 
 
 def checkpoint_step(folder: Path) -> int:

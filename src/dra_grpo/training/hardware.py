@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.processes import launched_processes
+from dra_grpo.training.directory import launched_processes
 
 FORCED = {
     "use_vllm": (False, "vLLM needs a GPU; transformers generates"),

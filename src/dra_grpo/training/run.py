@@ -11,10 +11,8 @@ from dra_grpo.errors import UsageError
 from dra_grpo.files import read_json, write_whole
 from dra_grpo.hub import model_folder
 from dra_grpo.tasks import TASKS
-from dra_grpo.training.data import as_dataset, training_data
-from dra_grpo.training.directory import RunDirectory, checkpoint_step
-from dra_grpo.training.processes import is_main_process, launched_processes
-from dra_grpo.training.reward_functions import function_name, rewards_by_name
+from dra_grpo.training.data import as_dataset, function_name, rewards_by_name, training_data
+from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes
 
 if TYPE_CHECKING:
     from dra_grpo.training.settings import Settings
@@ -40,7 +38,7 @@ def train(settings: Settings) -> dict[str, Any]:
 def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
     import torch
 
-    from dra_grpo.training.cost import CostMeter, gpus_paid_for
+    from dra_grpo.training.callbacks import CostMeter, gpus_paid_for
     from dra_grpo.training.resume import go_on
 
     checkpoint = _prepare(directory, settings)

@@ -6,7 +6,7 @@ pytest.importorskip("trl")
 
 from types import SimpleNamespace
 
-from dra_grpo.training.epoch_order import skip_epochs
+from dra_grpo.training.resume import skip_epochs
 
 
 class Trainer:

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("trl")
 
 from dra_grpo.analysis.cost import cost_line
-from dra_grpo.training.cost import CostMeter, gpus_paid_for
+from dra_grpo.training.callbacks import CostMeter, gpus_paid_for
 
 MAIN = SimpleNamespace(is_world_process_zero=True)
 
