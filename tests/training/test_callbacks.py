@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("trl")
 
-from dra_grpo.analysis.cost import cost_line
+from dra_grpo.cost import cost_line
 from dra_grpo.training.callbacks import CostMeter, gpus_paid_for
 
 MAIN = SimpleNamespace(is_world_process_zero=True)
@@ -58,7 +58,7 @@ def test_a_cpu_costs_no_gpu_hours(file):
     meter = CostMeter(file, price=2.0, clock=clock)
     clock.now += 60
     assert (meter.cost["gpu_hours"], meter.cost["money"]) == (0.0, 0.0)
-    assert cost_line(meter.cost) == "no GPU-hours (60 s on CPU)"
+    assert cost_line(meter.cost) == "no GPU-hours (60 s on CPU), 0.00 at 2 a GPU-hour"
 
 
 def test_the_papers_bill():

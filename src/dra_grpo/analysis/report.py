@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dra_grpo.analysis.cost import cost_line
 from dra_grpo.analysis.plots import CURVES, data_uri, draw_curve, evaluation_figure, svg
+from dra_grpo.cost import cost_line
 from dra_grpo.errors import UsageError, require
 from dra_grpo.files import json_lines, read_json, write_whole
 

@@ -52,8 +52,8 @@ def run(arguments: list[str]) -> int:
 
 def _finish(figures: dict[str, Any], output_dir: Path) -> None:
     """Print what the run came to and write the report."""
-    from dra_grpo.analysis.cost import cost_line
     from dra_grpo.analysis.report import write_report
+    from dra_grpo.cost import cost_line
 
     def cell(entry: dict[str, float]) -> str:
         return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"

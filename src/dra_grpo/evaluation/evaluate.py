@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from dra_grpo.cost import cost
 from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.benchmark_questions import Questions, load_questions
-from dra_grpo.evaluation.cost import cost
 from dra_grpo.evaluation.eval_directory import EvalDirectory
 from dra_grpo.evaluation.eval_settings import EvalSettings
 from dra_grpo.evaluation.exact_countdown import exact_countdown, exact_report

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from dra_grpo.cost import cost_line
 from dra_grpo.evaluation.benchmarks import BENCHMARKS, PAPER_FIVE
 from dra_grpo.evaluation.published import PUBLISHED, sampling_error
 
@@ -70,7 +71,7 @@ def remarks(results: dict[str, Any]) -> list[str]:
             lines.append(f"note: {name}: no exact figures: {exact['why_not']}")
         if "sampled_z" in exact:
             lines.append(f"{name}: the samples lie {exact['sampled_z']:+.2f} standard errors from the exact pass@1")
-    lines.append(_bill(results["cost"]))
+    lines.append(f"sampling took {cost_line(results['cost'])}")
     return lines
 
 
@@ -102,12 +103,6 @@ def _cells(entry: dict[str, Any]) -> list[str]:
         "" if stderr is None else f"{stderr:.{digits}f}",
         f"[{entry['low']:.{digits}f}, {entry['high']:.{digits}f}]",
     ]
-
-
-def _bill(cost: dict[str, Any]) -> str:
-    price = cost["price_per_gpu_hour"]
-    money = "" if price is None else f", {cost['money']:.2f} at {price:g} a GPU-hour"
-    return f"sampling took {cost['seconds']:,.0f} s, {cost['gpu_hours']:.3f} GPU-hours{money}"
 
 
 def _points(error: float | None) -> str:

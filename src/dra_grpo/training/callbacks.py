@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from dra_grpo.evaluation.cost import cost
+from dra_grpo.cost import cost
 from dra_grpo.files import append_json_lines, read_json, write_json
 
 if TYPE_CHECKING:
