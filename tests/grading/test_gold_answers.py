@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dra_grpo.grading.answers import MAX_LENGTH, read_gold
+from dra_grpo.grading.answers import MAX_LENGTH, check_golds, read_gold
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,10 @@ from dra_grpo.grading.answers import MAX_LENGTH, read_gold
         np.True_,
         [],
         {},
-        ["5"],
+        {"answer": "5"},
+        ["5", "6"],
+        [["5", "6"]],
+        [None],
         b"5",
     ],
 )
@@ -55,6 +58,10 @@ def test_nothing_to_compare(raw: object):
         (np.float32(0.1), Fraction(1, 10)),
         (Fraction(1, 3), Fraction(1, 3)),
         (Decimal("1E+2"), 100),
+        (["5"], 5),
+        ((["$5$"],), 5),
+        (np.array(["5"], dtype=object), 5),
+        (np.array([5]), 5),
     ],
 )
 def test_numbers(raw: object, value: Fraction | int):
@@ -80,3 +87,39 @@ def test_a_gold_too_long_to_parse_is_compared_as_text():
 
 def test_a_worked_solution_may_have_any_length():
     assert read_gold("because " * 10_000 + r"\boxed{5}").number.value == 5
+
+
+WORKED = "First we add three and four, which gives seven, and then we double it to get fourteen in the end."
+
+
+@pytest.mark.parametrize(
+    "golds, rows, message",
+    [
+        (["1", r"\text{even}", ["2"], 0.5, "x^2", "Ann Lee"], ([], [], []), ""),
+        (
+            [{"ground_truth": "12"}, None, "5", "$$", ["1", "2"], float("nan"), b"5"],
+            ([0, 1, 3, 4, 5, 6], [], []),
+            "6 of 7 golds cannot be scored (row 0, {'ground_truth': '12'}: a dict; name the key that",
+        ),
+        (["5", r"\frac{1}{2"], ([], [1], []), "1 of 2 golds do not equal themselves"),
+        (
+            ["5", WORKED, WORKED + r" \boxed{14}", WORKED + "\n#### 14"],
+            ([], [], [1]),
+            "1 of 4 golds are compared as one",
+        ),
+        (
+            ["5", None, "1}", WORKED],
+            ([1], [2], [3]),
+            "cannot be scored (row 1, None: no value); 1 of 4 golds do not equal",
+        ),
+        ([], ([], [], []), "there are no golds"),
+    ],
+)
+def test_golds_are_graded_against_themselves(golds: list, rows: tuple, message: str):
+    report = check_golds(golds)
+    assert tuple([row for row, _, _ in kind] for kind in (report.unscorable, report.unequal, report.text_only)) == rows
+    assert report.total == len(golds)
+    assert message in report.message
+    assert (report.message == "") == (message == "")
+    assert "\n" not in report.message
+    assert report.useless == (2 * sum(map(len, rows)) >= len(golds))

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from dra_grpo.errors import UsageError, require
-from dra_grpo.grading.answers import MAX_LENGTH, Gold, read_gold
-from dra_grpo.grading.boxed import final_answer
+from dra_grpo.grading.answers import MAX_LENGTH, Extract, Gold, final_answer, read_gold
 from dra_grpo.grading.pool import Job, WorkerPool
 from dra_grpo.grading.shortcuts import fast_verdict
 
@@ -29,7 +28,7 @@ class Verdict(NamedTuple):
         score: 1.0 right, 0.0 wrong, None where the gold allows no comparison.
         how: "text", "number" or "words" (compared as such), "mathematics"; "unboxed" (no answer), "overlong" (too
             long to parse), "timeout", "crash" (given up on, so wrong); "unscorable" (the gold).
-        answer: the content of the box; None without one.
+        answer: what was compared, as written; None where no answer was found.
     """
 
     score: float | None
@@ -38,7 +37,7 @@ class Verdict(NamedTuple):
 
 
 class Grader:
-    """Grades boxed answers; one for each set of limits and process, from `grader`.
+    """Grades answers; one for each set of limits and process, from `grader`.
 
     Args:
         workers: number of worker processes.
@@ -57,12 +56,13 @@ class Grader:
         self._no_mathematics: set[str] = set()
         self._lock = threading.Lock()
 
-    def grade(self, texts: Sequence[str], golds: Sequence[object]) -> list[Verdict]:
+    def grade(self, texts: Sequence[str], golds: Sequence[object], extract: Extract = "boxed") -> list[Verdict]:
         """A verdict for each completion.
 
         Args:
             texts: N completions.
             golds: N golds: answers, worked solutions with a box, or numbers.
+            extract: where the answer stands, as `final_answer` explains.
 
         Returns:
             N verdicts. Equal golds are all scored or all not, whatever the completions are.
@@ -72,7 +72,7 @@ class Grader:
         """
         if len(texts) != len(golds):
             raise UsageError(f"{len(texts)} completions came with {len(golds)} solutions; expected one for each")
-        rows = [(read_gold(raw), final_answer(text)) for text, raw in zip(texts, golds, strict=True)]
+        rows = [(read_gold(raw), final_answer(text, extract)) for text, raw in zip(texts, golds, strict=True)]
         decisions = self._decide(
             {(gold.text, answer): gold for gold, answer in rows if gold is not None and answer is not None}
         )
