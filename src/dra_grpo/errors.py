@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from importlib.util import find_spec
 
 
@@ -23,3 +25,14 @@ def require(module: str, extra: str, purpose: str) -> None:
     """
     if find_spec(module) is None:
         raise MissingExtra(f"{purpose} needs {module!r}, which is not installed; pip install 'dra-grpo[{extra}]'")
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The hint that ends an error about an unknown name: the nearest one there is, else all of them.
+
+    >>> nearest("sise", ["count", "size"]), nearest("x", ["count", "size"]), nearest("x", [])
+    ("did you mean 'size'?", 'known: count, size', 'there is none')
+    """
+    known = list(known)
+    near = get_close_matches(str(name), known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}" if known else "there is none"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, nearest
 
 T = TypeVar("T")
 
@@ -36,10 +35,7 @@ class Registry(dict[str, T], Generic[T]):
         for point in entry_points(group=self.group):
             if point.name.replace("-", "_") == name.replace("-", "_"):
                 return point.load()
-        known = self.names()
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        raise UnknownName(f"unknown {self.kind} {name!r}; {hint}")
+        raise UnknownName(f"unknown {self.kind} {name!r}; {nearest(name, self.names())}")
 
     def names(self) -> list[str]:
         """Built-in names in order, then those that installed packages registered in `group`."""
