@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from dra_grpo.completions import SELECTIONS, select
+from dra_grpo.completions import completion_text, has_images, part, policy_text
+from dra_grpo.embedders import NgramEmbedder
 from dra_grpo.errors import UsageError
 
-CASES = {
+PARTS = {
     "no tags": ("4", "4", "4"),
     "thought and answer": ("<think>2 + 2</think><answer>4</answer>", "2 + 2", "4"),
     "the template opened the thinking": ("2 + 2</think>It is 4", "2 + 2", "It is 4"),
@@ -21,19 +23,99 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("text, think, answer", CASES.values(), ids=CASES.keys())
+@pytest.mark.parametrize("text, think, answer", PARTS.values(), ids=PARTS.keys())
 def test_parts(text, think, answer):
-    assert select([text]) == [text]
-    assert select([text], "think") == [think]
-    assert select([text], "answer") == [answer]
+    assert [part(text, embed) for embed in ("completion", "think", "answer")] == [text, think, answer]
 
 
-def test_keeps_number_and_order():
-    assert select([], "answer") == []
-    assert select(["b", "a", "b"], "think") == ["b", "a", "b"]
-    assert list(SELECTIONS) == ["completion", "think", "answer"]
+def test_an_unknown_part_names_the_nearest():
+    with pytest.raises(UsageError, match="unknown part of a completion 'anwser'; did you mean 'answer'"):
+        part("x", "anwser")
 
 
-def test_unknown_part_names_the_nearest():
-    with pytest.raises(UsageError, match="unknown selection 'anwser'; did you mean 'answer'"):
-        select(["x"], "anwser")
+def assistant(content=None, **fields):
+    return {"role": "assistant", "content": content, **fields}
+
+
+def calling(name, arguments, id="1"):
+    return [{"type": "function", "id": id, "function": {"name": name, "arguments": arguments}}]
+
+
+TOOL = {"role": "tool", "name": "add", "content": "the tool says 42"}
+# a chat -> all that the policy wrote, its thinking, its answer, what a reward grades
+CHATS = {
+    "content": ([assistant("It is 42")], "It is 42", "It is 42", "It is 42", "It is 42"),
+    "tags in the content": ([assistant("<think>6 * 7</think>42")], "<think>6 * 7</think>42", "6 * 7", "42", None),
+    "reasoning_content": ([assistant("42", reasoning_content="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
+    "thinking": ([assistant("42", thinking="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
+    "reasoning": ([assistant("42", reasoning="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
+    "cut while thinking": ([assistant(reasoning="6 * ")], "<think>6 * ", "<think>6 * ", "", ""),
+    "parts": (
+        [assistant([{"type": "thinking", "thinking": "6 * 7"}, {"type": "text", "text": "42"}])],
+        "<think>6 * 7</think>42", "6 * 7", "42", "42",
+    ),
+    "a tool in between": (
+        [assistant(thinking="ask", tool_calls=calling("add", {"b": 2, "a": "é"})), TOOL, assistant("42")],
+        '<think>ask</think>add({"a": "é", "b": 2})\n42', "ask", "42", "42",
+    ),
+    "arguments as text": (
+        [assistant(tool_calls=calling("add", '{"a":1}'))], 'add({"a":1})', 'add({"a":1})', 'add({"a":1})', "",
+    ),
+    "a tool at the end": ([assistant("I ask"), TOOL], "I ask", "I ask", "", ""),
+    "a user in between": (
+        [assistant("41"), {"role": "user", "content": "no"}, assistant("42")], "41\n42", "41\n42", "42", "42",
+    ),
+    "no message": ([], "", "", "", ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("chat, written, think, answer, graded", CHATS.values(), ids=CHATS.keys())
+def test_chats(chat, written, think, answer, graded):
+    assert policy_text(chat) == part(chat) == written
+    assert (part(chat, "think"), part(chat, "answer")) == (think, answer)
+    assert completion_text(chat) == (written if graded is None else graded)
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ({"tool_calls": calling("add", {"a": 1})}, {"tool_calls": calling("add", {"a": 2})}),
+        ({"tool_calls": calling("add", {"a": 1})}, {"tool_calls": calling("sub", {"a": 1})}),
+        ({"reasoning_content": "six sevens"}, {"reasoning_content": "by trial"}),
+    ],
+    ids=["arguments", "name", "chain of thought"],
+)
+def test_what_differs_before_the_answer_is_no_copy(one, other):
+    rows = NgramEmbedder().encode([policy_text([assistant(**way), TOOL, assistant("42")]) for way in (one, other)])
+    assert rows[0] @ rows[1] < 0.98
+
+
+def test_ids_and_the_order_of_arguments_make_no_difference():
+    one = [assistant(tool_calls=calling("add", {"a": 1, "b": 2}, id="x"))]
+    assert policy_text(one) == policy_text([assistant(tool_calls=calling("add", {"b": 2, "a": 1}, id="y"))])
+
+
+@pytest.mark.parametrize("function", [policy_text, completion_text, part])
+@pytest.mark.parametrize("completion", [None, 42, ["42"], {"content": "42"}], ids=str)
+def test_what_is_no_completion_is_refused(function, completion):
+    with pytest.raises(UsageError, match=r"a completion is a .*; expected a string or a list of chat messages"):
+        function(completion)
+
+
+@pytest.mark.parametrize(
+    "found, row",
+    [
+        (True, {"prompt": "?", "image": np.zeros((2, 2, 3))}),
+        (True, {"prompt": "?", "images": ["a.png"]}),
+        (True, {"prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}]}),
+        (True, {"prompt": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "a"}}]}]}),
+        (True, [{"role": "tool", "content": [{"image": "a.png"}]}]),
+        (False, {"prompt": "?", "image": None, "images": []}),
+        (False, {"prompt": [{"role": "user", "content": [{"type": "text", "text": "an image", "image": None}]}]}),
+        (False, {"prompt": [{"role": "user", "content": "type: image"}]}),
+        (False, {"prompt": "?", "image_name": "a.png"}),
+    ],
+)
+def test_images(found, row):
+    assert has_images([{"prompt": "no"}, row]) == found
+    assert not has_images([])

@@ -1,7 +1,8 @@
-"""The text of a completion: chat parts, and which part of it is embedded."""
+"""The text of a completion: its answer, all that the policy wrote, one part of it; and whether images come along."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -13,7 +14,7 @@ Completion = str | Sequence[Mapping[str, Any]]
 
 
 def completion_text(completion: Completion) -> str:
-    """The text of a completion: itself, or the content of a chat's last message.
+    """What a reward grades: the completion itself, or the content of a chat's last message.
 
     Args:
         completion: a string, or a list of messages, each with `content`: a string, None (a tool call), or a list of
@@ -32,26 +33,62 @@ def completion_text(completion: Completion) -> str:
     """
     if isinstance(completion, str):
         return completion
-    if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
-        raise UsageError(
-            f"a completion is a {type(completion).__name__}; expected a string or a list of chat messages, "
-            "as TRL passes them"
-        )
-    if not completion or completion[-1].get("role", "assistant") != "assistant":
-        return ""
-    content = completion[-1].get("content") or ""
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
+    last = _messages(completion)[-1:]
+    return _content(last[0], "text") if last and _is_assistants(last[0]) else ""
 
 
-def completion(text: str) -> str:
-    """The text as it is.
+def policy_text(completion: Completion) -> str:
+    """Everything that the policy wrote: what is embedded.
 
-    >>> completion("<think>2 + 2</think>4")
-    '<think>2 + 2</think>4'
+    Reasoning that a parser took out of the text stands between `<think>` tags again, a tool call is
+    `name(arguments)`; what tools and users said is left out.
+
+    Args:
+        completion: a string, or a list of chat messages with `content` (see `completion_text`), `reasoning_content`,
+            `thinking` or `reasoning`, and `tool_calls`.
+
+    Returns:
+        The text, one line break between messages; empty where the policy wrote nothing.
+
+    Raises:
+        UsageError: it is neither.
+
+    >>> call = {"function": {"name": "add", "arguments": {"a": 2, "b": 2}}}
+    >>> policy_text(
+    ...     [
+    ...         {"role": "assistant", "reasoning_content": "I had better ask.", "tool_calls": [call]},
+    ...         {"role": "tool", "content": "4"},
+    ...         {"role": "assistant", "content": "It is 4."},
+    ...     ]
+    ... )
+    '<think>I had better ask.</think>add({"a": 2, "b": 2})\nIt is 4.'
     """
-    return text
+    if isinstance(completion, str):
+        return completion
+    return "\n".join(filter(None, map(_written, filter(_is_assistants, _messages(completion)))))
+
+
+def part(completion: Completion, embed: str = "completion") -> str:
+    """The part of a completion that is embedded.
+
+    Args:
+        completion: a string or a list of chat messages; reasoning may stand between tags or in a field of its own.
+        embed: `"completion"`, all that the policy wrote; `"think"` or `"answer"`, see the functions of these names.
+            The answer of a chat is that of its last message.
+
+    Returns:
+        The text, which may be empty.
+
+    Raises:
+        UnknownName: no such part; the message names the nearest.
+
+    >>> part("<think>2 + 2</think>4", "answer")
+    '4'
+    >>> part([{"role": "assistant", "reasoning_content": "2 + 2", "content": "4"}], "think")
+    '2 + 2'
+    """
+    chosen = PARTS[embed]
+    return chosen(policy_text(completion[-1:] if chosen is answer and not isinstance(completion, str) else completion))
 
 
 def think(text: str) -> str:
@@ -83,29 +120,74 @@ def answer(text: str) -> str:
     return "" if "<think>" in text else text
 
 
-SELECTIONS: Registry[Callable[[str], str]] = Registry(
-    "selection", "dra_grpo.selections", {"completion": completion, "think": think, "answer": answer}
+PARTS: Registry[Callable[[str], str]] = Registry(
+    "part of a completion", "dra_grpo.parts", {"completion": str, "think": think, "answer": answer}
 )
 
 
-def select(texts: Sequence[str], embed: str = "completion") -> list[str]:
-    """The part of each text that is embedded.
+def has_images(rows: Any) -> bool:
+    """Whether images come along with prompts or completions.
 
     Args:
-        texts: N completions.
-        embed: `"completion"`, `"think"` or `"answer"`.
+        rows: a data set's row or a chat message, or a list of them, lists of lists too. An image stands in `image` or
+            `images` (None and an empty list are none), or is a part of a message's content.
 
-    Returns:
-        N strings, some of them empty.
-
-    Raises:
-        UnknownName: no such selection; the message names the nearest.
-
-    >>> select(["<think>2 + 2</think>4", "5"], embed="answer")
-    ['4', '5']
+    >>> has_images([{"prompt": [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}]}])
+    True
+    >>> has_images([{"prompt": "What is 2 + 2?", "images": []}])
+    False
     """
-    part = SELECTIONS[embed]
-    return [part(text) for text in texts]
+    if isinstance(rows, Mapping):
+        own = [rows.get(key) for key in ("image", "images", "image_url")]
+        if rows.get("type") in ("image", "image_url") or any(i is not None and not _is_empty(i) for i in own):
+            return True
+        return any(has_images(rows.get(key)) for key in ("prompt", "completion", "messages", "content"))
+    return isinstance(rows, list | tuple) and any(map(has_images, rows))
+
+
+def _is_empty(value: Any) -> bool:
+    return hasattr(value, "__len__") and len(value) == 0
+
+
+def _messages(completion: Any) -> Sequence[Mapping[str, Any]]:
+    if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
+        raise UsageError(
+            f"a completion is a {type(completion).__name__}; expected a string or a list of chat messages, "
+            "as TRL passes them"
+        )
+    return completion
+
+
+def _is_assistants(message: Mapping[str, Any]) -> bool:
+    return message.get("role", "assistant") == "assistant"
+
+
+def _content(message: Mapping[str, Any], kind: str) -> str:
+    """The text of a message's parts of one type; a content that is a string is one part of type text."""
+    content = message.get("content") or ""
+    if isinstance(content, str):
+        return content if kind == "text" else ""
+    return "".join(part.get(kind) or "" for part in content if part.get("type") == kind)
+
+
+def _written(message: Mapping[str, Any]) -> str:
+    fields = (message.get(key) for key in ("reasoning_content", "thinking", "reasoning"))
+    thought = next(filter(None, fields), None) or _content(message, "thinking")
+    calls = [_call(call) for call in message.get("tool_calls") or ()]
+    said = "\n".join(filter(None, [_content(message, "text"), *calls]))
+    if not thought:
+        return said
+    ended = calls or message.get("content") is not None  # else the tokens ran out while it was thinking
+    return f"<think>{thought}</think>{said}" if ended else f"<think>{thought}"
+
+
+def _call(call: Mapping[str, Any]) -> str:
+    """A tool call without its id, which no policy wrote."""
+    function = call.get("function") or call
+    arguments = function.get("arguments") or ""
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, sort_keys=True, ensure_ascii=False, default=str)
+    return f"{function.get('name')}({arguments})"
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")

@@ -55,9 +55,9 @@ def test_one_call_for_all_texts():
     class Counting(NgramEmbedder):
         calls = 0
 
-        def encode(self, texts):
+        def embed(self, texts):
             self.calls += 1
-            return super().encode(texts)
+            return super().embed(texts)
 
     inner = Counting()
     ChunkedEmbedder(inner, size=10, unit="characters").encode([passage(50), passage(30), "x"])
@@ -74,18 +74,15 @@ def test_by_tokens_nothing_is_cut_and_nothing_lost(tiny_model, size):
         chunks = embedder.chunks(text)
         assert "".join(chunks) == text
         assert max(len(inner.token_starts(chunk)) for chunk in chunks) <= embedder.size
-    embedder.encode(texts)
-    assert not embedder.truncated.any()
-    inner.encode(texts)
-    assert inner.truncated.tolist() == [True, True, True, False, False]
+    assert not embedder.embed(texts).truncated.any()
+    assert inner.embed(texts).truncated.tolist() == [True, True, True, False, False]
 
 
 def test_by_tokens_the_prompt_takes_its_place(tiny_model):
     inner = SentenceTransformerEmbedder(tiny_model, device="cpu", prompt="cluster: ")
     embedder = ChunkedEmbedder(inner)
     assert embedder.size == 30 - len("cluster: ")
-    embedder.encode([passage(60)])
-    assert not embedder.truncated.any()
+    assert not embedder.embed([passage(60)]).truncated.any()
 
 
 def test_sees_what_the_encoder_alone_does_not(tiny_model):
@@ -98,16 +95,14 @@ def test_sees_what_the_encoder_alone_does_not(tiny_model):
 def test_minilm_reads_a_long_answer_to_its_end(encoders):
     embedder = ChunkedEmbedder(encoders("minilm"))
     assert embedder.size == 254
-    embedder.encode([passage(700)])
     assert len(embedder.chunks(passage(700))) == 3
-    assert embedder.truncated.tolist() == [False]
+    assert embedder.embed([passage(700)]).truncated.tolist() == [False]
 
 
 def test_truncated_names_texts_with_a_cut_chunk(tiny_model):
     inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
     embedder = ChunkedEmbedder(inner, size=40, unit="characters")
-    embedder.encode(["x" * 100, "short", "y" * 25])
-    assert embedder.truncated.tolist() == [True, False, False]
+    assert embedder.embed(["x" * 100, "short", "y" * 25]).truncated.tolist() == [True, False, False]
 
 
 def test_goes_into_a_cache():

@@ -7,7 +7,7 @@ from collections import OrderedDict
 import pytest
 import torch
 
-from dra_grpo.embedders import CachedEmbedder, NgramEmbedder
+from dra_grpo.embedders import CachedEmbedder, Embedded, NgramEmbedder
 from dra_grpo.errors import UsageError
 
 
@@ -18,11 +18,10 @@ class Counting(NgramEmbedder):
         super().__init__(dimension=64)
         self.asked: list[str] = []
 
-    def encode(self, texts):
+    def embed(self, texts):
         self.asked += texts
-        rows = super().encode([text[:20] for text in texts])
-        self.truncated = torch.tensor([len(text) > 20 for text in texts], dtype=torch.bool)
-        return rows
+        rows, _ = super().embed([text[:20] for text in texts])
+        return Embedded(rows, torch.tensor([len(text) > 20 for text in texts], dtype=torch.bool))
 
 
 def test_duplicates_in_a_batch_are_encoded_once():
@@ -41,8 +40,7 @@ def test_truncated_is_kept_with_the_row():
     cached = CachedEmbedder(Counting())
     long = "x" * 21
     cached.encode([long, "short"])
-    cached.encode(["short", long, "new", long])
-    assert cached.truncated.tolist() == [False, True, False, True]
+    assert cached.embed(["short", long, "new", long]).truncated.tolist() == [False, True, False, True]
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 2000])
@@ -55,10 +53,10 @@ def test_equals_the_uncached_rows_and_a_plain_lru(size):
         texts = [str(rng.randint(0, 9)) * rng.choice([1, 30]) for _ in range(rng.randint(0, 8))]
         fresh = [text for text in dict.fromkeys(texts) if text not in reference]
         inner.asked.clear()
-        rows = cached.encode(texts)
+        rows, truncated = cached.embed(texts)
         assert inner.asked == fresh
         assert torch.equal(rows, Counting().encode(texts))
-        assert cached.truncated.tolist() == [len(text) > 20 for text in texts]
+        assert truncated.tolist() == [len(text) > 20 for text in texts]
         for text in [t for t in dict.fromkeys(texts) if t not in fresh] + fresh:
             reference[text] = None
             reference.move_to_end(text)
@@ -83,10 +81,10 @@ def test_rows_handed_out_are_copies():
 
 def test_a_failing_embedder_leaves_the_cache_as_it_was():
     class Failing(Counting):
-        def encode(self, texts):
+        def embed(self, texts):
             if "bad" in texts:
                 raise RuntimeError("no")
-            return super().encode(texts)
+            return super().embed(texts)
 
     cached = CachedEmbedder(Failing())
     cached.encode(["a"])

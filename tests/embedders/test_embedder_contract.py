@@ -9,8 +9,8 @@ import torch
 
 from dra_grpo.embedders import CachedEmbedder, ChunkedEmbedder, Embedder
 
-NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http", "chunked"]
-UNLIMITED = {"ngram", "static", "http", "chunked"}
+NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http", "chunked", "function"]
+UNLIMITED = {"ngram", "static", "http", "chunked", "function"}
 NOTHING_IN_EMPTY = {"static"}  # no tokens, so no direction: the row is zero
 PLAIN = ["2 + 2 = 4", "", "The answer is 12.", "2 + 2 = 4", "(3 + 5) * 2", "x", "a longer line of reasoning"]
 ODD = [
@@ -44,41 +44,41 @@ def test_torchs_default_device_does_not_matter(name, encoders):
         assert torch.equal(embedder.encode(PLAIN), expected)
         assert torch.equal(cached.encode(PLAIN), expected)
         assert embedder.encode([]).device == expected.device
-    assert cached.truncated.device == embedder.truncated.device == torch.device("cpu")
+        assert cached.embed(PLAIN).truncated.device == embedder.embed(PLAIN).truncated.device == torch.device("cpu")
 
 
-def test_satisfies_the_protocol(embedder):
+def test_is_an_embedder(embedder):
     assert isinstance(embedder, Embedder)
     assert embedder.name in NAMES
 
 
 @pytest.mark.parametrize("texts", [PLAIN, ODD, LONG], ids=["plain", "odd", "long"])
 def test_rows_are_float32_of_unit_norm(embedder, texts):
-    rows = embedder.encode(texts)
+    rows, truncated = embedder.embed(texts)
     assert rows.dtype == torch.float32
     assert rows.shape[0] == len(texts)
     assert not rows.requires_grad
     norms = [0.0 if text == "" and embedder.name in NOTHING_IN_EMPTY else 1.0 for text in texts]
     assert rows.norm(dim=1).tolist() == pytest.approx(norms, abs=1e-5)
-    assert embedder.truncated.dtype == torch.bool
-    assert embedder.truncated.shape == (len(texts),)
+    assert truncated.dtype == torch.bool
+    assert truncated.shape == (len(texts),)
 
 
 def test_no_texts(embedder):
     dimension = embedder.encode(["x"]).shape[1]
     assert embedder.encode([]).shape == (0, dimension)
     assert embedder.encode([]).dtype == torch.float32
-    assert embedder.truncated.shape == (0,)
+    assert embedder.embed([]).truncated.shape == (0,)
     assert embedder.encode(()).shape == (0, dimension)
 
 
 def test_order_of_texts_is_order_of_rows(embedder):
     texts = PLAIN + ODD + LONG
     order = random.Random(0).sample(range(len(texts)), len(texts))
-    rows, cut = embedder.encode(texts), embedder.truncated
-    shuffled = embedder.encode([texts[i] for i in order])
-    torch.testing.assert_close(shuffled, rows[order], atol=2e-6, rtol=0)
-    assert torch.equal(embedder.truncated, cut[order])
+    rows, truncated = embedder.embed(texts)
+    shuffled = embedder.embed([texts[i] for i in order])
+    torch.testing.assert_close(shuffled.rows, rows[order], atol=2e-6, rtol=0)
+    assert torch.equal(shuffled.truncated, truncated[order])
 
 
 def test_a_row_depends_on_its_text_alone(embedder):
@@ -101,16 +101,14 @@ def test_same_numbers_twice(embedder):
 
 
 def test_truncated_marks_long_texts_only(embedder):
-    embedder.encode(PLAIN[:5] + LONG)
     limited = embedder.name not in UNLIMITED
-    assert embedder.truncated.tolist() == [False] * 5 + [limited, limited, False]
+    assert embedder.embed(PLAIN[:5] + LONG).truncated.tolist() == [False] * 5 + [limited, limited, False]
 
 
 def test_a_difference_behind_the_limit_is_seen_unless_truncated(embedder):
     opening = "we add the numbers one by one " * 100
-    rows = embedder.encode([opening + "and get 12", opening + "but that fails, so we multiply"])
-    same = torch.allclose(rows[0], rows[1], atol=1e-6)
-    assert bool(embedder.truncated.all()) == same
+    rows, truncated = embedder.embed([opening + "and get 12", opening + "but that fails, so we multiply"])
+    assert bool(truncated.all()) == torch.allclose(rows[0], rows[1], atol=1e-6)
 
 
 def test_gradients_stay_on_for_the_caller(embedder):

@@ -22,11 +22,12 @@ def expected(texts) -> torch.Tensor:
 @pytest.mark.parametrize("batch_size, concurrency", [(1, 1), (7, 1), (7, 4), (64, 4)])
 def test_rows_in_the_order_of_the_texts(server, batch_size, concurrency):
     embedder = HttpEmbedder(server.url, "letters", batch_size=batch_size, concurrency=concurrency)
-    torch.testing.assert_close(embedder.encode(TEXTS), expected(TEXTS))
+    rows, truncated = embedder.embed(TEXTS)
+    torch.testing.assert_close(rows, expected(TEXTS))
     sizes = sorted(len(request["input"]) for request in server.log)
     assert sum(sizes) == 20
     assert max(sizes) == min(batch_size, 20)
-    assert not embedder.truncated.any()
+    assert not truncated.any()
 
 
 @pytest.mark.parametrize("suffix", ["", "/", "/embeddings"])
@@ -72,8 +73,8 @@ def test_the_key_goes_along(server, monkeypatch):
 
 def test_max_characters_cuts_and_marks(server):
     embedder = HttpEmbedder(server.url, "letters", max_characters=5)
-    rows = embedder.encode(["12345", "123456", ""])
-    assert embedder.truncated.tolist() == [False, True, False]
+    rows, truncated = embedder.embed(["12345", "123456", ""])
+    assert truncated.tolist() == [False, True, False]
     torch.testing.assert_close(rows[0], rows[1])
     assert max(len(text) for request in server.log for text in request["input"]) == 5
 

@@ -32,14 +32,12 @@ def test_equals_the_library_s_own_encode(embedder, tiny_model):
 
 
 def test_truncated_is_exact_at_the_limit(embedder):
-    embedder.encode(TEXTS)  # 32 tokens, two of them special: 30 characters fit
-    assert embedder.truncated.tolist() == [len(text) > 30 for text in TEXTS]
+    assert embedder.embed(TEXTS).truncated.tolist() == [len(text) > 30 for text in TEXTS]
 
 
 def test_max_length_moves_the_limit(tiny_model):
     embedder = SentenceTransformerEmbedder(tiny_model, device="cpu", max_length=48)
-    embedder.encode(TEXTS)
-    assert embedder.truncated.tolist() == [len(text) > 46 for text in TEXTS]
+    assert embedder.embed(TEXTS).truncated.tolist() == [len(text) > 46 for text in TEXTS]
 
 
 def test_the_prompt_is_put_before_and_counts(tiny_model):
@@ -48,8 +46,7 @@ def test_the_prompt_is_put_before_and_counts(tiny_model):
     torch.testing.assert_close(
         prompted.encode(["a", "b"]), plain.encode(["cluster: a", "cluster: b"]), atol=2e-6, rtol=0
     )
-    prompted.encode(["x" * 21, "x" * 22])
-    assert prompted.truncated.tolist() == [False, True]
+    assert prompted.embed(["x" * 21, "x" * 22]).truncated.tolist() == [False, True]
 
 
 def test_truncated_without_a_fast_tokenizer(embedder, tmp_path):
@@ -65,8 +62,7 @@ def test_truncated_without_a_fast_tokenizer(embedder, tmp_path):
     modules = [Transformer(str(tmp_path), max_seq_length=32), Pooling(16, "mean")]
     SentenceTransformer(modules=modules, device="cpu").save(str(tmp_path / "model"))
     byte_level = SentenceTransformerEmbedder(str(tmp_path / "model"), device="cpu")
-    byte_level.encode(["x" * 31, "x" * 32, "é" * 16])  # one special token
-    assert byte_level.truncated.tolist() == [False, True, True]
+    assert byte_level.embed(["x" * 31, "x" * 32, "é" * 16]).truncated.tolist() == [False, True, True]
 
 
 def test_a_text_without_tokens_is_zero(bare_model):
@@ -159,5 +155,4 @@ def test_minilm_tells_meaning_from_letters(encoders):
 
 def test_minilm_cuts_at_256_tokens(encoders):
     embedder = encoders("minilm")
-    embedder.encode(["word " * 254, "word " * 255])
-    assert embedder.truncated.tolist() == [False, True]
+    assert embedder.embed(["word " * 254, "word " * 255]).truncated.tolist() == [False, True]

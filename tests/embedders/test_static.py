@@ -40,9 +40,9 @@ def test_equals_a_plain_average_of_token_vectors(folder):
 
 def test_the_tokenizer_s_own_limit_is_lifted(folder):
     embedder = StaticEmbedder(folder, batch_size=2)
-    rows = embedder.encode(["12345678" + "a", "12345678" + "b"])
+    rows, truncated = embedder.embed(["12345678" + "a", "12345678" + "b"])
     assert not torch.allclose(rows[0], rows[1])
-    assert embedder.truncated.tolist() == [False, False]
+    assert truncated.tolist() == [False, False]
 
 
 def test_a_static_model_under_the_general_name_is_not_cut_either(static_model):

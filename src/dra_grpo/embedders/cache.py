@@ -9,11 +9,11 @@ from hashlib import blake2b
 import torch
 from torch import Tensor
 
-from dra_grpo.embedders.protocol import Embedder
+from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError
 
 
-class CachedEmbedder:
+class CachedEmbedder(Embedder):
     """Rows of an embedder kept by their exact text, least recently used out first; duplicates are encoded once.
 
     Kept on the CPU in one (size, D) matrix that grows as it fills (at most 4·size·D bytes; 77 MB for minilm at the
@@ -42,7 +42,6 @@ class CachedEmbedder:
         self.embedder = embedder
         self.name = embedder.name
         self.size = size
-        self.truncated = torch.zeros(0, dtype=torch.bool)
         self.hits = self.misses = 0
         self._slots: OrderedDict[bytes, int] = OrderedDict()
         self._rows = torch.zeros(0, 0, device="cpu")
@@ -53,22 +52,21 @@ class CachedEmbedder:
         """Share of all texts so far that needed no encoding; 0 before the first."""
         return self.hits / max(1, self.hits + self.misses)
 
-    def encode(self, texts: Sequence[str]) -> Tensor:
+    def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed N texts.
 
         Args:
             texts: N strings.
 
         Returns:
-            float32 (N, D) on the CPU: the embedder's rows.
+            The embedder's rows, on the CPU, and what it cut.
         """
         keys = [_digest(text) for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
         kept = [key for key in distinct if key in self._slots]
         new = [key for key in distinct if key not in self._slots]
         if new or not kept:
-            rows = self.embedder.encode([distinct[key] for key in new]).cpu()
-            cut = self.embedder.truncated.cpu()
+            rows, cut = (part.cpu() for part in self.embedder.embed([distinct[key] for key in new]))
         else:
             rows, cut = self._rows[:0], self._cut[:0]
         if kept:
@@ -82,8 +80,7 @@ class CachedEmbedder:
         self._keep(new, rows[len(kept) :], cut[len(kept) :])
         place = {key: index for index, key in enumerate([*kept, *new])}
         order = torch.tensor([place[key] for key in keys], dtype=torch.long, device="cpu")
-        self.truncated = cut[order]
-        return rows[order]
+        return Embedded(rows[order], cut[order])
 
     @torch.inference_mode(False)  # a tensor born in inference mode could not be written to outside it
     def _keep(self, keys: list[bytes], rows: Tensor, cut: Tensor) -> None:

@@ -6,29 +6,26 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders.protocol import Embedder
+from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError
 
 
-class ChunkedEmbedder:
+class ChunkedEmbedder(Embedder):
     """Each text as the mean of its chunks' unit vectors, weighted by their length, at norm 1 again.
 
     A chunk ends between two words where its second half has such a place. A text that fits into one chunk keeps the
     row that the embedder gives it. All chunks of all texts are embedded in one call.
 
     Args:
-        embedder: embeds the chunks, or its name in `EMBEDDERS`. A cache goes around it:
-            `CachedEmbedder(ChunkedEmbedder(…))`.
+        embedder: embeds the chunks: a name in `EMBEDDERS`, an object or a function, see `as_embedder`. A cache goes
+            around the whole: `CachedEmbedder(ChunkedEmbedder(…))`.
         size: longest chunk, in `unit`; None takes what the encoder reads at once (tokens only).
         overlap: how much of a chunk is repeated in the next, in `unit`.
         unit: `"tokens"` of the encoder, which must be a sentence-transformers one, or `"characters"`.
         embedder_options: what an embedder given by name is built with.
-
-    Attributes:
-        truncated: bool (N,), texts of which some chunk was cut all the same.
+        device: where an embedder given by name is built, if it can choose.
 
     Raises:
         UnknownName: no embedder has this name.
@@ -47,54 +44,49 @@ class ChunkedEmbedder:
 
     def __init__(
         self,
-        embedder: Embedder | str,
+        embedder: Any,
         size: int | None = None,
         overlap: int = 0,
         unit: Literal["tokens", "characters"] = "tokens",
         embedder_options: dict[str, Any] | None = None,
+        device: str | torch.device | None = None,
     ):
-        if isinstance(embedder, str):
-            from dra_grpo.embedders import EMBEDDERS
+        from dra_grpo.embedders.choice import build
 
-            embedder = EMBEDDERS[embedder](**(embedder_options or {}))
-        elif embedder_options:
-            raise UsageError(f"embedder_options go with an embedder's name; {embedder.name!r} is built already")
-        if not isinstance(embedder, Embedder):
-            raise UsageError(f"{type(embedder).__name__} embeds no texts, and chunks are texts; use it without chunks")
+        built = build(embedder, embedder_options, device)
+        if not isinstance(built, Embedder):
+            raise UsageError(f"{type(built).__name__} embeds no texts, and chunks are texts; use it without chunks")
         if unit not in ("tokens", "characters"):
             raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
         if unit == "tokens":
-            size = _token_size(embedder, size)
+            size = _token_size(built, size)
         if size is None or size < 1:
             raise UsageError(f"size is {size}; expected the longest chunk in characters, such as 1000")
         if not 0 <= overlap <= size // 2:
             raise UsageError(f"overlap is {overlap}; expected 0 to {size // 2}, half of size {size}")
-        self.embedder: Any = embedder  # an Embedder, with `token_starts` where the unit is tokens
+        self.embedder: Any = built  # an Embedder, with `token_starts` where the unit is tokens
         self.size = size
         self.overlap = overlap
         self.unit = unit
-        self.truncated = torch.zeros(0, dtype=torch.bool)
 
-    def encode(self, texts: Sequence[str]) -> Tensor:
+    def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed N texts.
 
         Args:
             texts: N strings.
 
         Returns:
-            float32 (N, D) where the embedder puts its rows, of norm 1.
+            Rows where the embedder puts its own, and the texts of which some chunk was cut all the same.
         """
         pieces = [self.chunks(text) for text in texts]
-        rows = self.embedder.encode([chunk for chunks in pieces for chunk in chunks])
+        rows, cut = self.embedder.embed([chunk for chunks in pieces for chunk in chunks])
         counts = torch.tensor([len(chunks) for chunks in pieces], dtype=torch.long, device="cpu")
         owners = torch.arange(len(texts), device="cpu").repeat_interleave(counts)
-        cut = self.embedder.truncated.to(owners.device)
-        self.truncated = torch.zeros(len(texts), device="cpu").index_add_(0, owners, cut.float()) > 0
-
+        truncated = torch.zeros(len(texts), device="cpu").index_add_(0, owners, cut.cpu().float()) > 0
         lengths = rows.new_tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks])
         pooled = rows.new_zeros(len(texts), rows.shape[1])
         pooled.index_add_(0, owners.to(rows.device), rows * lengths[:, None])
-        return normalize(pooled)
+        return Embedded(normalize(pooled), truncated)
 
     def chunks(self, text: str) -> list[str]:
         """The chunks of a text in order: one at least, none empty unless the text is, all of the text in them."""

@@ -11,11 +11,12 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from dra_grpo.completions import encodable
+from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError
 from dra_grpo.server import OpenAIServer, one_line
 
 
-class HttpEmbedder:
+class HttpEmbedder(Embedder):
     """A client of an embedding server; `OpenAIServer` says what is tried again.
 
     The protocol does not tell what a server cuts off (TEI does so unless started with `--auto-truncate false`; vLLM
@@ -62,37 +63,31 @@ class HttpEmbedder:
         self.concurrency = concurrency
         self.max_characters = max_characters
         self.dimensions = dimensions
-        self.truncated = torch.zeros(0, dtype=torch.bool)
-        self._width: int | None = None
 
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """Embed N texts.
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Embed N texts; for no texts a space is embedded, for its D.
 
         Args:
             texts: N strings.
 
         Returns:
-            float32 (N, D) on the CPU, rows of norm 1.
+            Rows on the CPU, and the texts longer than `max_characters`.
 
         Raises:
             UsageError: see the class; nothing is returned unless every batch came back.
         """
+        if not texts:
+            rows, truncated = self.embed([" "])
+            return Embedded(rows[:0], truncated[:0])
         limit = self.max_characters
-        self.truncated = torch.tensor(
-            [limit is not None and len(text) > limit for text in texts], dtype=torch.bool, device="cpu"
-        )
+        truncated = [limit is not None and len(text) > limit for text in texts]
         sent = [text[:limit] or " " for text in encodable(texts)]
         batches = [sent[start : start + self.batch_size] for start in range(0, len(sent), self.batch_size)]
-        if not batches:
-            if self._width is None:
-                self._width = self._embed([" "]).shape[1]
-            return torch.zeros(0, self._width, device="cpu")
         with ThreadPoolExecutor(self.concurrency) as pool:
-            rows = torch.cat(list(pool.map(self._embed, batches)))
-        self._width = rows.shape[1]
-        return normalize(rows)
+            rows = torch.cat(list(pool.map(self._rows, batches)))
+        return Embedded(normalize(rows), torch.tensor(truncated, device="cpu"))
 
-    def _embed(self, texts: list[str]) -> Tensor:
+    def _rows(self, texts: list[str]) -> Tensor:
         body: dict[str, Any] = {"model": self.model, "input": texts, "encoding_format": "float"}
         if self.dimensions is not None:
             body["dimensions"] = self.dimensions

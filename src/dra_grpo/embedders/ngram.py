@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError
 
 # Unicode noncharacters, reserved for internal use such as this: they mark where a text starts and ends.
@@ -19,7 +20,7 @@ _BLOCK = 1 << 20  # characters hashed at once, which bounds the working memory a
 _MASK = (1 << 31) - 1  # 31 bits: every product below stays under 2⁶², so no machine ever sees an overflow
 
 
-class NgramEmbedder:
+class NgramEmbedder(Embedder):
     """Signed hashing of character n-grams: the inner product estimates the cosine of the texts' n-gram counts.
 
     For each order n, an n-gram starts at the start mark and at every character; those that reach past the last
@@ -59,22 +60,20 @@ class NgramEmbedder:
         self.orders = tuple(sorted(set(orders)))
         self.dimension = dimension
         self.sublinear = sublinear
-        self.truncated = torch.zeros(0, dtype=torch.bool)
 
-    def encode(self, texts: Sequence[str]) -> Tensor:
-        """Embed N texts; nothing is ever cut off.
+    def embed(self, texts: Sequence[str]) -> Embedded:
+        """Embed N texts.
 
         Args:
             texts: N strings.
 
         Returns:
-            float32 (N, D) on the CPU, rows of norm 1.
+            Rows on the CPU; nothing is ever cut.
         """
-        self.truncated = torch.zeros(len(texts), dtype=torch.bool, device="cpu")
         counts = self._signed_counts(texts)
         if self.sublinear:
             counts *= counts.abs().clamp_min_(1).rsqrt_()  # x / √|x|, and 0 stays 0
-        return normalize(counts)
+        return Embedded(normalize(counts), torch.zeros(len(texts), dtype=torch.bool, device="cpu"))
 
     def _signed_counts(self, texts: Sequence[str]) -> Tensor:
         if not texts:

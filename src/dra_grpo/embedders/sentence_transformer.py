@@ -12,11 +12,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from dra_grpo.completions import encodable
+from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError, require
 from dra_grpo.hub import check_model
 
+INSTEAD = ", or choose --embedder minilm or --embedder ngram, which download nothing"
 
-class SentenceTransformerEmbedder:
+
+class SentenceTransformerEmbedder(Embedder):
     """Sentence embeddings, in evaluation mode and without gradients.
 
     Texts are batched by length, so one long text does not pad a whole batch; `truncated` is read off the
@@ -57,7 +60,7 @@ class SentenceTransformerEmbedder:
         if device is not None:
             _check_device(device)
         cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-        check_model(model, revision, "sentence-transformers", cache, ", or use 'minilm' or 'ngram': no download")
+        check_model(model, revision, "sentence-transformers", cache, INSTEAD)
         self.batch_size = batch_size
         self.model = self._load(
             model,
@@ -72,28 +75,27 @@ class SentenceTransformerEmbedder:
         if max_length is not None:
             self._limit(max_length)
         self.prompt = prompt if prompt is not None else self.model.prompts.get(self.model.default_prompt_name)
-        self.truncated = torch.zeros(0, dtype=torch.bool)
 
-    def encode(self, texts: Sequence[str]) -> Tensor:
+    def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed N texts.
 
         Args:
             texts: N strings.
 
         Returns:
-            float32 (N, D) on the model's device, rows of norm 1 (0 where the tokenizer finds no token at all).
+            Rows on the model's device (0 where the tokenizer finds no token at all), and which texts were cut.
         """
         texts = encodable(texts)
-        self.truncated = torch.zeros(len(texts), dtype=torch.bool, device="cpu")
+        truncated = torch.zeros(len(texts), dtype=torch.bool, device="cpu")
         embeddings = torch.zeros(len(texts), self.model.get_embedding_dimension(), device=self.model.device)
         by_length = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
         for start in range(0, len(texts), self.batch_size):
             rows = by_length[start : start + self.batch_size]
             features = self.model.preprocess([texts[row] for row in rows], prompt=self.prompt)
-            self.truncated[rows] = self._cut(features, [texts[row] for row in rows])
+            truncated[rows] = self._cut(features, [texts[row] for row in rows])
             if features["input_ids"].numel() > 0:
                 embeddings[rows] = self._forward(features)
-        return normalize(embeddings)
+        return Embedded(normalize(embeddings), truncated)
 
     @property
     def token_limit(self) -> int | None:

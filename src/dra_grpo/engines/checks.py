@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from dra_grpo.completions import select
+from dra_grpo.completions import PARTS
 from dra_grpo.config import DRAConfig
 from dra_grpo.core import Rollouts
 from dra_grpo.embedders import EMBEDDERS
@@ -50,7 +50,7 @@ def check_config(dra: DRAConfig) -> None:
     check_types(method, dra.method_options)
     rehearse(method, dra.method_options)
     if "embeddings" in needs:
-        select([], dra.embed)
+        PARTS[dra.embed]
         if EMBEDDERS[dra.embedder] is PolicyEmbedder and dra.embed != "completion":
             raise UsageError(f"embedder 'policy' pools whole completions; got embed={dra.embed!r}")
     if dra.answer is not None:

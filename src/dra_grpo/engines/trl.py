@@ -8,7 +8,6 @@ the true raw one, and nothing else of the trainer has to know. Advantage-stage m
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -16,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dra_grpo.completions import completion_text, select
+from dra_grpo.completions import part, policy_text
 from dra_grpo.config import DRAConfig
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
-from dra_grpo.embedders import EMBEDDERS, CachedEmbedder, Embedder, NgramEmbedder
+from dra_grpo.embedders import Embedder, as_embedder
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
 from dra_grpo.engines.checks import check_config, check_hooks, correctness_column
 from dra_grpo.engines.diagnostics import distinct_share, step_figures, text_keys
@@ -109,20 +108,11 @@ class DiversityAwareMixin(_Trainer):
 
     def _build_embedder(self, embedder: Embedder | None) -> Embedder | PolicyEmbedder:
         if embedder is not None:
-            return embedder
-        build = EMBEDDERS[self._dra.embedder]
+            return as_embedder(embedder)
         options = dict(self._dra.embedder_options)
-        if build is PolicyEmbedder:
+        if self._dra.embedder == PolicyEmbedder.name:
             options.setdefault("batch_size", self.args.per_device_train_batch_size)
-        # Without it every rank of a machine would put its encoder on the first GPU.
-        if "device" in inspect.signature(build).parameters:
-            options.setdefault("device", str(self.accelerator.device))
-        try:
-            built = build(**options)
-        except TypeError as error:
-            raise UsageError(f"embedder {self._dra.embedder!r} refuses embedder_options {options}: {error}") from error
-        # Hashing is quicker than looking up; a model is not.
-        return built if isinstance(built, PolicyEmbedder | NgramEmbedder) else CachedEmbedder(built)
+        return as_embedder(self._dra.embedder, options, self.accelerator.device)
 
     def _generate(self, prompts: list) -> tuple:
         generated = super()._generate(prompts)
@@ -139,7 +129,7 @@ class DiversityAwareMixin(_Trainer):
         started = time.perf_counter()
         raw = (table[:, :-1] * self.reward_weights[:-1].to(table.device)).nansum(1)
         raw[table.isnan().all(1)] = torch.nan
-        texts = [_text(completion) for completion in completions]
+        texts = [policy_text(completion) for completion in completions]
         rollouts = Rollouts(
             raw,
             torch.arange(len(raw), device=raw.device) // self.num_generations,
@@ -156,8 +146,7 @@ class DiversityAwareMixin(_Trainer):
         keys = self.accelerator.gather(text_keys(texts).to(raw.device))
         figures = {**step_figures(rollouts, adjusted), "distinct_completions": distinct_share(rollouts.index, keys)}
         if isinstance(self._embedder, Embedder):
-            truncated = self._embedder.truncated.float().to(raw.device)
-            figures["truncated"] = self.accelerator.gather(truncated).mean().item()
+            figures["truncated"] = self.accelerator.gather(self._truncated.float().to(raw.device)).mean().item()
         figures["seconds"] = time.perf_counter() - started
         for name, value in figures.items():
             self._metrics["train"][f"dra/{name}"].append(value)
@@ -207,7 +196,7 @@ class DiversityAwareMixin(_Trainer):
             backbone = _backbone(self.accelerator.unwrap_model(self.model))
             local = self._embedder.encode(self.model, self._prompt_ids, completion_ids, backbone)
             return PolicyEmbedder.centre(self.accelerator.gather(local), scored)
-        local = self._embedder.encode(select(texts, self._dra.embed))
+        local, self._truncated = self._embedder.embed([part(text, self._dra.embed) for text in texts])
         return self.accelerator.gather(local.to(self.accelerator.device))
 
     def _logprobs(self, completion_ids: list[list[int]], inputs: list[dict]) -> Tensor:
@@ -231,13 +220,6 @@ class DRAGRPOTrainer(DiversityAwareMixin, GRPOTrainer):
 
 class DRARLOOTrainer(DiversityAwareMixin, RLOOTrainer):
     """TRL's `RLOOTrainer` with diversity-aware adjustment of its rewards."""
-
-
-def _text(completion: Any) -> str:
-    """What the policy wrote: the completion itself, or every message of a chat that the assistant wrote."""
-    if isinstance(completion, str):
-        return completion
-    return "\n".join(filter(None, (completion_text([message]) for message in completion)))
 
 
 def _mean_known(logprobs: Sequence[float | None]) -> float:

@@ -1,0 +1,161 @@
+"""Whatever can be an embedder, and what is said of what cannot."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import normalize
+
+from dra_grpo.embedders import (
+    CachedEmbedder,
+    ChunkedEmbedder,
+    Embedded,
+    FunctionEmbedder,
+    NgramEmbedder,
+    PolicyEmbedder,
+    as_embedder,
+)
+from dra_grpo.errors import UsageError
+
+TEXTS = ["2 + 2", "", "2 + 2 = 4"]
+ROWS = torch.tensor([[3.0, 4.0], [1.0, 0.0], [-1e30, 1e30]])
+UNIT = torch.tensor([[0.6, 0.8], [1.0, 0.0], [-(0.5**0.5), 0.5**0.5]])
+
+
+def lookup(texts):
+    table = dict(zip(TEXTS, ROWS, strict=True))
+    return torch.stack([table.get(text, torch.ones(2)) for text in texts])
+
+
+FORMS = {
+    "tensor": lookup,
+    "numpy array": lambda texts: lookup(texts).numpy(),
+    "list of lists": lambda texts: lookup(texts).tolist(),
+    "list of tensors": lambda texts: list(lookup(texts)),
+    "list of arrays": lambda texts: list(lookup(texts).numpy()),
+    "float64": lambda texts: lookup(texts).double(),
+    "with gradient": lambda texts: lookup(texts).requires_grad_(),
+    "Embedded": lambda texts: Embedded(lookup(texts), torch.ones(len(texts), dtype=torch.bool)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_functions(form):
+    rows, truncated = as_embedder(FORMS[form]).embed(TEXTS)
+    torch.testing.assert_close(rows, UNIT)
+    assert not rows.requires_grad
+    assert truncated.tolist() == [form == "Embedded"] * 3
+
+
+def test_whole_numbers_are_promoted():
+    rows = as_embedder(lambda texts: [[len(text), 0] for text in texts]).encode(["a", ""])
+    assert rows.tolist() == [[1.0, 0.0], [0.0, 0.0]]
+
+
+def test_objects():
+    class Encoder:
+        def encode(self, texts):
+            return lookup(texts).numpy()
+
+    class Own:
+        name = "mine"
+
+        def embed(self, texts):
+            return Embedded(lookup(texts), torch.zeros(len(texts), dtype=torch.bool))
+
+    for given, name in ((Encoder(), "Encoder"), (Own(), "mine")):
+        built = as_embedder(given)
+        torch.testing.assert_close(built.encode(TEXTS), UNIT)
+        assert built.name == name
+    ours = NgramEmbedder()
+    assert as_embedder(ours) is ours
+
+
+def test_a_sentence_transformer_itself(tiny_model):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(tiny_model, device="cpu")
+    expected = normalize(torch.from_numpy(model.encode(TEXTS)))
+    torch.testing.assert_close(as_embedder(model).encode(TEXTS), expected, atol=1e-6, rtol=0)
+
+
+def test_names_are_cached_where_that_pays(tiny_model):
+    assert isinstance(as_embedder("ngram", {"dimension": 64}), NgramEmbedder)
+    assert isinstance(as_embedder("policy"), PolicyEmbedder)
+    built = as_embedder("sentence_transformer", {"model": tiny_model}, device="cpu")
+    assert isinstance(built, CachedEmbedder)
+    assert built.embedder.model.device == torch.device("cpu")
+    assert (built.hits, built.misses) == (0, 0)
+
+
+def test_the_device_reaches_the_encoder_inside_the_chunks(tiny_model):
+    options = {"embedder": "sentence-transformer", "embedder_options": {"model": tiny_model}}
+    assert as_embedder("chunked", options, device="cpu").embedder.embedder.model.device == torch.device("cpu")
+    with pytest.raises(UsageError, match="device is 'meta:a'"):
+        as_embedder("chunked", options, device="meta:a")
+
+
+def test_a_function_in_chunks():
+    chunked = ChunkedEmbedder(lookup, size=3, unit="characters")
+    assert chunked.encode(["2 + 2 = 4"]).shape == (1, 2)
+
+
+def one_row_less(texts):
+    return torch.ones(len(texts) - 1, 2)
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (one_row_less, r"embedder 'one_row_less' gives torch.float32 of shape \(1, 2\) for 2 texts; expected floats"),
+        (lambda texts: np.zeros(len(texts)), r"float64 of shape \(2,\) for 2 texts"),
+        (lambda texts: 1.0, r"of shape \(\) for 2 texts"),
+        (lambda texts: torch.zeros(len(texts), 3, 2), r"of shape \(2, 3, 2\) for 2 texts"),
+        (lambda texts: torch.zeros(len(texts), 0), r"of shape \(2, 0\) for 2 texts"),
+        (lambda texts: torch.zeros(len(texts), 2, dtype=torch.cfloat), "gives torch.complex64"),
+        (lambda texts: [[float("nan"), 1.0] for _ in texts], "gives NaN or infinity for"),
+        (lambda texts: [[float("inf"), 1.0] for _ in texts], "gives NaN or infinity for"),
+        (lambda texts: [[1.0], [1.0, 2.0]], "gives a list that is no table of numbers"),
+        (lambda texts: [torch.ones(1), torch.ones(2)], "gives a list that is no table of numbers"),
+        (lambda texts: texts, "gives a list that is no table of numbers"),
+        (lambda texts: None, "gives a NoneType that is no table of numbers"),
+        (lambda texts: [None, None], "gives a list that is no table of numbers"),
+    ],
+)
+def test_what_gives_no_rows_is_one_line(function, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        as_embedder(function)
+    assert f"embedder {function.__name__!r} gives" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "embedder, options, message",
+    [
+        (None, None, "embedder is None; expected a name such as 'ngram', an object with encode, or a function"),
+        (3, None, "embedder is 3; expected"),
+        (NgramEmbedder, None, "embedder is <class .*NgramEmbedder'>; expected"),
+        ("ngrma", None, "unknown embedder 'ngrma'; did you mean 'ngram'"),
+        ("ngram", {"orders_": 3}, "embedder 'ngram' refuses embedder_options {'orders_': 3}: got an unexpected"),
+        (lookup, {"dimension": 64}, "embedder_options go with an embedder's name; 'lookup' is built already"),
+    ],
+)
+def test_what_is_no_embedder_is_refused(embedder, options, message):
+    with pytest.raises(UsageError, match=message):
+        as_embedder(embedder, options)
+
+
+def test_an_error_of_the_function_keeps_its_kind_and_says_when():
+    def broken(texts):
+        return texts[0].no_such_attribute
+
+    with pytest.raises(AttributeError) as caught:
+        as_embedder(broken)
+    assert caught.value.__notes__ == ["raised when embedder 'broken' was tried on two texts"]
+
+
+def test_a_later_batch_is_held_to_its_shape_too():
+    built = FunctionEmbedder(lambda texts: torch.ones(2, 2))
+    with pytest.raises(UsageError, match=r"of shape \(2, 2\) for 3 texts"):
+        built.embed(TEXTS)
