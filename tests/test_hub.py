@@ -38,7 +38,8 @@ def said(code: str, environment: dict[str, str]) -> str:
         (
             "from dra_grpo.embedders import EMBEDDERS; EMBEDDERS['sentence-transformer']('bare-name')",
             "model 'sentence-transformers/bare-name' is not in the local cache and the Hub cannot be reached; "
-            "go online once, or pass a local folder, or choose --embedder minilm or --embedder ngram, which download nothing\n",
+            "go online once, or pass a local folder, or choose --embedder minilm or --embedder ngram, "
+            "which download nothing\n",
         ),
         (
             "from dra_grpo.tasks.dataset_source import read_rows; read_rows('nobody/nothing')",
