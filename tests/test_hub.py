@@ -42,7 +42,7 @@ def said(code: str, environment: dict[str, str]) -> str:
             "which download nothing\n",
         ),
         (
-            "from dra_grpo.tasks.dataset_source import read_rows; read_rows('nobody/nothing')",
+            "from dra_grpo.tasks.source import read_rows; read_rows('nobody/nothing')",
             "dataset 'nobody/nothing' is not in the local cache and the Hub cannot be reached; "
             "go online once, or name a local .jsonl, .json, .csv or .parquet file or a folder with --dataset_name\n",
         ),

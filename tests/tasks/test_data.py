@@ -3,15 +3,18 @@
 import csv
 import json
 import random
+import re
 
 import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.data import dataset_rows, parse_columns, subset
-from dra_grpo.tasks.dataset_source import is_local
 from dra_grpo.tasks.prompts import SYSTEM_PROMPTS, as_prompt, system_text
+from dra_grpo.tasks.source import is_local
 
+ASKED = {"role": "user", "content": "1+1?"}
+ANSWERED = {"role": "assistant", "content": "2"}
 ROWS = [
     {"problem": 'What is "1 + 1",\nin Arabic numerals?', "solution": "$\\boxed{2}$", "answer": "2", "level": "Easy"},
     {"problem": "¿Cuánto es 2 × 3?\u2028", "solution": "\\boxed{6}", "answer": "6", "level": "Hard"},
@@ -52,7 +55,7 @@ def test_json_by_split_and_json_that_is_json_lines(tmp_path):
     file = tmp_path / "a.json"
     file.write_text(json.dumps({"train": [{"prompt": "1?"}], "hard": [{"prompt": "2?"}, {"prompt": "3?"}]}))
     assert [row["prompt"] for row in dataset_rows("hard", name=str(file), prompt_format="text")] == ["2?", "3?"]
-    with pytest.raises(UsageError, match=r"has no split 'test'; it has: train, hard"):
+    with pytest.raises(UsageError, match=r"has no split 'test'; known: train, hard"):
         dataset_rows("test", name=str(file))
     file.write_text('{"prompt": "1?"}\n{"prompt": "2?"}\n')
     assert [row["prompt"] for row in dataset_rows("train", name=str(file), prompt_format="text")] == ["1?", "2?"]
@@ -104,6 +107,72 @@ def test_messages_are_kept_and_given_a_system_prompt(tmp_path):
     assert dataset_rows("train", name=name)[0]["prompt"] == question
 
 
+SYSTEM = {"role": "system", "content": "Be brief."}
+TOOL_RESULT = {"role": "tool", "content": "2"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "prompt"),
+    [
+        ([ASKED, ANSWERED], [ASKED]),
+        ([SYSTEM, ASKED, ANSWERED, ANSWERED], [SYSTEM, ASKED]),
+        ([ASKED, ANSWERED, ASKED, {"role": "model", "content": "2"}], [ASKED, ANSWERED, ASKED]),
+        ([ASKED, ANSWERED, TOOL_RESULT], [ASKED, ANSWERED, TOOL_RESULT]),
+    ],
+    ids=["one", "two, after a system prompt", "the last of a dialogue", "a tool's result is none"],
+)
+def test_the_answer_at_the_end_of_messages_is_cut_and_counted(tmp_path, caplog, messages, prompt):
+    file = tmp_path / "a.jsonl"
+    file.write_text("".join(json.dumps({"messages": each}) + "\n" for each in ([ASKED], messages, messages)))
+    rows = dataset_rows("train", name=str(file), columns={"prompt": "messages"})
+    assert [row["prompt"] for row in rows] == [[ASKED], prompt, prompt]
+    assert rows[1]["messages"] == messages  # as a column of its own it stays
+    said = [] if prompt == messages else ["2 of 3 prompts ended with the assistant's answer, which was cut off"]
+    assert caplog.messages == said
+
+
+def test_messages_without_a_question_are_refused(tmp_path):
+    name = write(tmp_path, ".jsonl", [{"prompt": [ASKED]}, {"prompt": [ANSWERED]}])
+    with pytest.raises(UsageError, match=r"row 2: the prompt is \[\]; expected a message of the user"):
+        dataset_rows("train", name=name)
+
+
+def test_verls_layout(tmp_path):
+    """Messages, and the answer inside a mapping, which some write as JSON: from Parquet, as verl reads it."""
+    about = {"style": "rule", "ground_truth": ["12"]}
+    rows = [{"prompt": [ASKED], "reward_model": about, "extra_info": json.dumps({"split": {"index": 7}})}] * 2
+    columns = {"solution": "reward_model.ground_truth", "index": "extra_info.split.index"}
+    row, _ = dataset_rows("train", name=write(tmp_path, ".parquet", rows), columns=columns)
+    assert (row["prompt"], row["solution"], row["index"]) == ([ASKED], ["12"], 7)
+
+
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [
+        ("reward_model.ground_trut", "in 'reward_model': did you mean 'ground_truth'"),
+        ("reward_modl.ground_truth", "did you mean 'reward_model'"),
+        ("reward_model.xyz", "in 'reward_model': known: ground_truth, style$"),
+        ("reward_model.style.deeper", "in 'reward_model': known: ground_truth, style$"),
+        ("prompt.0", "did you mean 'prompt'"),
+        (".", "known: prompt, reward_model, a.b, a$"),
+    ],
+)
+def test_dotted_columns_that_are_not_there(tmp_path, column, hint):
+    row = {"prompt": "1?", "reward_model": {"ground_truth": "1", "style": "rule"}, "a.b": "2", "a": None}
+    name = write(tmp_path, ".jsonl", [row])
+    with pytest.raises(UsageError, match=f"row 1 has no column {re.escape(repr(column))} .columns: solution.; {hint}"):
+        dataset_rows("train", name=name, columns={"solution": column})
+    assert dataset_rows("train", name=name, columns={"solution": "a.b"})[0]["solution"] == "2"
+
+
+def test_texts_stay_as_they_are_written(tmp_path):
+    """No loader guesses that an answer is a date, a number or nothing at all."""
+    answers = ["2024-01-01", "007", "None", "NA", "1e5", "true", "1,000"]
+    for ending in (".jsonl", ".json", ".csv", ".parquet"):
+        name = write(tmp_path, ending, [{"prompt": "?", "solution": answer} for answer in answers])
+        assert [row["solution"] for row in dataset_rows("train", name=name)] == answers
+
+
 @pytest.mark.parametrize(
     ("problem", "system", "form", "message"),
     [
@@ -112,7 +181,8 @@ def test_messages_are_kept_and_given_a_system_prompt(tmp_path):
         ([], None, "chat", r"the prompt is \[\]; expected"),
         ([{"role": "user"}], None, "chat", "expected a text, or chat messages with role and content"),
         ([{"role": "user", "content": "?"}], None, "text", "use prompt_format 'chat'"),
-        ([{"role": "system", "content": "!"}], "Be brief.", "chat", "has a system message of its own"),
+        ([{"role": "system", "content": "!"}], None, "chat", "expected a message of the user before any answer"),
+        ([{"role": "system", "content": "!"}, ASKED], "Be brief.", "chat", "has a system message of its own"),
     ],
 )
 def test_prompts_that_are_none(problem, system, form, message):
@@ -153,10 +223,10 @@ def test_a_subset_does_not_depend_on_the_system_prompt(tmp_path):
     [
         ({}, r"has no column 'prompt', only: problem, solution, answer, level; .*--columns prompt=problem$"),
         ({"columns": {"prompt": "problm"}}, r"row 1 has no column 'problm' .*; did you mean 'problem'\?$"),
-        ({"columns": {"prompt": "xyz"}}, r"it has: problem, solution, answer, level$"),
+        ({"columns": {"prompt": "xyz"}}, r"known: problem, solution, answer, level$"),
         ({"columns": {"prompt": "problem"}, "count": 3}, "subset is 3, but .* has 2 problems"),
         ({"columns": {"prompt": "problem"}, "config": "main"}, "leave dataset_config out"),
-        ({"columns": {"prompt": "problem"}, "split": "test"}, "leave dataset_train_split out"),
+        ({"columns": {"prompt": "problem"}, "split": "test"}, "has no split 'test'; known: train$"),
     ],
 )
 def test_what_does_not_fit_the_file(file, options, message):
@@ -170,13 +240,13 @@ def test_what_does_not_fit_the_file(file, options, message):
     ("name", "text", "message"),
     [
         ("a.jsonl", "", "has no rows"),
-        ("a.jsonl", '{"prompt": "x"}\n{"prompt"\n', r"a.jsonl, line 2 is no JSON"),
-        ("a.jsonl", '{"prompt": "x"}\n[1]\n', "line 2: expected an object"),
+        ("a.jsonl", '{"prompt": "x"}\n{"prompt"\n', r"a.jsonl cannot be read: line 2 is no JSON: Expecting"),
+        ("a.jsonl", '{"prompt": "x"}\n[1]\n', "row 2: expected an object, one problem; got list"),
         ("a.jsonl", '{"prompt": "x"}\n{"prompt": null}\n', "row 2: the prompt is empty"),
         ("a.json", "[1]", "expected an object"),
         ("a.json", "3", "expected"),
         ("a.csv", "prompt,solution\nx\n", "header"),
-        ("a.parquet", "PAR1", "is no Parquet"),
+        ("a.parquet", "PAR1", "cannot be read: .*Parquet"),
         ("a.txt", "x", "expected"),
     ],
 )
@@ -219,7 +289,7 @@ def test_a_column_that_the_first_row_lacks_is_there(tmp_path):
         ("prompt=a,", (), "^columns has ''; expected"),
         ("prompt=a,prompt=b", (), "^columns names 'prompt' twice, 'a' and 'b'"),
         ("promt=a", ("prompt", "solution"), r"^columns has no role 'promt'; did you mean 'prompt'\?$"),
-        ("xyz=a", ("prompt", "solution"), "^columns has no role 'xyz'; expected one of: prompt, solution$"),
+        ("xyz=a", ("prompt", "solution"), "^columns has no role 'xyz'; known: prompt, solution$"),
     ],
 )
 def test_columns_that_cannot_be_read(text, roles, message):

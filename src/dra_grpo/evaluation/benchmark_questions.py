@@ -11,8 +11,7 @@ from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import Benchmark
 from dra_grpo.evaluation.question import Question
 from dra_grpo.tasks.countdown import Problem, problems
-from dra_grpo.tasks.dataset_files import Row, file_rows
-from dra_grpo.tasks.dataset_source import read_rows
+from dra_grpo.tasks.source import Row, file_rows, read_rows
 
 PROBLEM_COLUMNS = ("problem", "question", "prompt", "Problem", "Question", "input")
 ANSWER_COLUMNS = ("answer", "final_answer", "gold", "Answer", "ground_truth", "solution", "target")

@@ -15,9 +15,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dra_grpo.errors import UsageError
-from dra_grpo.tasks.countdown.identity import Level, solution_key
-from dra_grpo.tasks.countdown.problem import Problem
-from dra_grpo.tasks.countdown.solutions import accepted_texts
+from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, solution_key
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

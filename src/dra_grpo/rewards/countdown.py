@@ -7,8 +7,7 @@ from typing import Any
 
 from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
-from dra_grpo.tasks.countdown.grammar import Verdict, verify
-from dra_grpo.tasks.countdown.problem import Problem
+from dra_grpo.tasks.countdown import Problem, Verdict, verify
 
 
 def countdown_reward(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
-from dra_grpo.errors import UsageError
-from dra_grpo.tasks.dataset_files import Row
-from dra_grpo.tasks.dataset_source import read_rows
-from dra_grpo.tasks.prompts import as_prompt, system_text
+from dra_grpo.errors import UsageError, nearest
+from dra_grpo.tasks.prompts import as_prompt, system_text, without_answer
+from dra_grpo.tasks.source import Row, read_rows
+
+logger = logging.getLogger(__name__)
 
 TAKEN = {"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric", "environments"}
 """What TRL passes to rewards itself: a column of such a name could not be read, and is left out."""
@@ -32,11 +34,14 @@ def dataset_rows(
 ) -> list[Row]:
     """A dataset's problems with `prompt` and every other column, in the dataset's order.
 
+    An answer at the end of chat messages is no part of the prompt: it is cut, and a warning says in how many.
+
     Args:
         split: which split.
         count: that many of them, see `subset`; None: all.
         name, config: see `read_rows`.
-        columns: what trainer and rewards read -> what the dataset calls it. Columns not named keep their names.
+        columns: what trainer and rewards read -> what the dataset calls it, where dots reach into mappings and into
+            JSON texts of mappings. Columns not named keep their names.
         system_prompt: a name in `SYSTEM_PROMPTS` or the text itself.
         prompt_format: "chat" or "text".
         seed: which subset.
@@ -45,23 +50,32 @@ def dataset_rows(
         UsageError: no such dataset or column, a row without a prompt, or more problems asked for than there are.
     """
     rows = [
-        _renamed(row, columns or {}, f"dataset {name!r}, row {n}")
-        for n, row in enumerate(read_rows(name, config, split), 1)
+        _renamed(row, columns or {}, f"dataset {name!r}, row {number}")
+        for number, row in enumerate(read_rows(name, config, split), 1)
     ]
-    columns_of_all = dict.fromkeys(column for row in rows for column in row)
-    rows = [{column: row.get(column) for column in columns_of_all} for row in rows]
-    if "prompt" not in columns_of_all:
-        has = list(rows[0])
-        column = next((asking for asking in _ASKING if asking in has), has[0] if has else "problem")
+    names = dict.fromkeys(column for row in rows for column in row)
+    rows = [{column: row.get(column) for column in names} for row in rows]
+    if "prompt" not in names:
+        column = next((asking for asking in _ASKING if asking in names), next(iter(names), "problem"))
         raise UsageError(
-            f"dataset {name!r} has no column 'prompt', only: {', '.join(has)}; name the one that holds the problem, "
+            f"dataset {name!r} has no column 'prompt', only: {', '.join(names)}; name the one that holds the problem, "
             f"such as --columns prompt={column}"
         )
     if count is not None and count > len(rows):
         raise UsageError(f"subset is {count}, but dataset {name!r} has {len(rows)} problems; ask for fewer")
+    chosen = range(len(rows)) if count is None else subset([row["prompt"] for row in rows], count, seed)
     system = system_text(system_prompt)
-    chosen = range(len(rows)) if count is None else subset([row.get("prompt") for row in rows], count, seed)
-    return [_prompted(rows[place], system, prompt_format, f"dataset {name!r}, row {place + 1}") for place in chosen]
+    answered = 0
+    for place in chosen:
+        try:
+            problem = without_answer(rows[place]["prompt"] or "")
+            answered += problem != rows[place]["prompt"]
+            rows[place]["prompt"] = as_prompt(problem, system, prompt_format)
+        except UsageError as error:
+            raise UsageError(f"dataset {name!r}, row {place + 1}: {error}") from error
+    if answered:
+        logger.warning("%d of %d prompts ended with the assistant's answer, which was cut off", answered, len(chosen))
+    return [rows[place] for place in chosen]
 
 
 def parse_columns(text: str, roles: Collection[str] = ()) -> dict[str, str]:
@@ -86,9 +100,7 @@ def parse_columns(text: str, roles: Collection[str] = ()) -> dict[str, str]:
         if not role or not column:
             raise UsageError(f"columns has {part!r}; expected ROLE=COLUMN, such as prompt=question,solution=answer")
         if roles and role not in roles:
-            near = get_close_matches(role, roles, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(roles)}"
-            raise UsageError(f"columns has no role {role!r}; {hint}")
+            raise UsageError(f"columns has no role {role!r}; {nearest(role, roles)}")
         if role in columns:
             raise UsageError(f"columns names {role!r} twice, {columns[role]!r} and {column!r}; expected it once")
         columns[role] = column
@@ -116,16 +128,21 @@ def subset(prompts: Sequence[Any], count: int, seed: int = 0) -> list[int]:
 def _renamed(row: Row, columns: Mapping[str, str], where: str) -> Row:
     renamed = {column: value for column, value in row.items() if column not in TAKEN}
     for ours, theirs in columns.items():
-        if not isinstance(theirs, str) or theirs not in row:
-            near = get_close_matches(str(theirs), list(row), n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(row)}"
-            raise UsageError(f"{where} has no column {theirs!r} (columns: {ours}); {hint}")
-        renamed[ours] = row[theirs]
+        if not isinstance(theirs, str):
+            raise UsageError(f"columns.{ours} is {theirs!r}; expected the name of a column, such as question")
+        renamed[ours] = _inside(row, theirs, f"{where} has no column {theirs!r} (columns: {ours})")
     return renamed
 
 
-def _prompted(row: Row, system: str | None, form: str, where: str) -> Row:
-    try:
-        return {**row, "prompt": as_prompt(row.get("prompt") or "", system, form)}
-    except UsageError as error:
-        raise UsageError(f"{where}: {error}") from error
+def _inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = "") -> Any:
+    """The value at a path whose dots reach into mappings; a name with a dot in it comes first."""
+    if path in mapping:
+        return mapping[path]
+    head, dot, rest = path.partition(".")
+    inner = mapping.get(head)
+    if dot and isinstance(inner, str):
+        with suppress(ValueError):
+            inner = json.loads(inner)
+    if dot and isinstance(inner, Mapping):
+        return _inside(inner, rest, missing, f"in {head!r}: ")
+    raise UsageError(f"{missing}; {above}{nearest(path, mapping)}")

@@ -21,6 +21,9 @@ SYSTEM_PROMPTS: Registry[str] = Registry(
 )
 """name -> text."""
 
+ASKING = ("user", "tool", "system", "developer")
+"""Whose messages ask, or tell what the answer builds on; what any other says at the end of a chat is the answer."""
+
 Prompt = str | list[dict[str, Any]]
 
 
@@ -45,13 +48,13 @@ def as_prompt(problem: Prompt, system: str | None = None, form: str = "chat") ->
     """A problem as chat messages or as one text, after the system prompt.
 
     Args:
-        problem: a text, or messages that end with the user's.
+        problem: a text, or messages of which one is the user's.
         system: the system prompt's text.
         form: "chat" gives messages, for the tokenizer's chat template; "text" gives a text.
 
     Raises:
-        UsageError: an empty problem, messages without role or content, messages where a text is asked for, or two
-            system prompts.
+        UsageError: an empty problem, messages without role or content or without the user's, messages where a text is
+            asked for, or two system prompts.
 
     >>> as_prompt("2+2?", "You are terse.")
     [{'role': 'system', 'content': 'You are terse.'}, {'role': 'user', 'content': '2+2?'}]
@@ -63,18 +66,30 @@ def as_prompt(problem: Prompt, system: str | None = None, form: str = "chat") ->
             raise UsageError("the prompt is empty")
         if form == "text":
             return problem if system is None else f"{system}\n\n{problem}"
-        messages = [{"role": "user", "content": problem}]
-    elif isinstance(problem, list) and problem and all(_is_message(message) for message in problem):
-        messages = [dict(message) for message in problem]
-    else:
+        problem = [{"role": "user", "content": problem}]
+    elif not isinstance(problem, list) or not all(_is_message(message) for message in problem):
         raise UsageError(f"the prompt is {problem!r:.60}; expected a text, or chat messages with role and content")
-    if form == "text":
+    elif form == "text":
         raise UsageError("the prompt is a list of chat messages; use prompt_format 'chat'")
+    elif all(message["role"] != "user" for message in problem):
+        raise UsageError(f"the prompt is {problem!r:.60}; expected a message of the user before any answer")
     if system is None:
-        return messages
-    if messages[0]["role"] == "system":
+        return problem
+    if problem[0]["role"] == "system":
         raise UsageError("the prompt has a system message of its own; leave system_prompt out")
-    return [{"role": "system", "content": system}, *messages]
+    return [{"role": "system", "content": system}, *problem]
+
+
+def without_answer(problem: Prompt) -> Prompt:
+    """A problem without the assistant's messages at its end: what is asked, without what was answered.
+
+    >>> without_answer([{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}])
+    [{'role': 'user', 'content': '2+2?'}]
+    """
+    if not isinstance(problem, list):
+        return problem
+    asked = [place for place, message in enumerate(problem, 1) if _is_message(message) and message["role"] in ASKING]
+    return problem[: max(asked, default=0)]
 
 
 def _is_message(message: Any) -> bool:

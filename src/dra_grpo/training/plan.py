@@ -8,8 +8,8 @@ from typing import Any
 from dra_grpo.cli.tables import table
 from dra_grpo.engines.checks import check_config, correctness_column
 from dra_grpo.methods import METHODS, check_needs
-from dra_grpo.tasks.dataset_source import KNOWN_SIZES, is_local
 from dra_grpo.tasks.prompts import system_text
+from dra_grpo.tasks.source import KNOWN_SIZES, is_local
 from dra_grpo.training.data import check_columns, check_count, training_rows
 from dra_grpo.training.memory import GIB, estimate, gib
 from dra_grpo.training.model_shape import model_shape

@@ -5,10 +5,8 @@ from __future__ import annotations
 from importlib.resources import files
 from pathlib import Path
 
-from dra_grpo.tasks.countdown.grammar import Verdict, verify
-from dra_grpo.tasks.countdown.identity import solution_key
-from dra_grpo.tasks.countdown.problem import Problem
-from dra_grpo.tasks.countdown.solutions import accepted_texts, distinct_solutions
+from dra_grpo.tasks.countdown.problem import Problem, Verdict, verify
+from dra_grpo.tasks.countdown.solutions import Level, accepted_texts, distinct_solutions, solution_key
 from dra_grpo.tasks.countdown.splits import problems, split_of
 
 BASE_POLICY = Path(str(files(__name__) / "policy"))
@@ -16,6 +14,7 @@ BASE_POLICY = Path(str(files(__name__) / "policy"))
 
 __all__ = [
     "BASE_POLICY",
+    "Level",
     "Problem",
     "Verdict",
     "accepted_texts",

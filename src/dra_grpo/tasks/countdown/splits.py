@@ -8,9 +8,8 @@ from itertools import combinations_with_replacement, islice
 from typing import Literal, get_args
 
 from dra_grpo.errors import UsageError
-from dra_grpo.tasks.countdown.identity import solution_key
 from dra_grpo.tasks.countdown.problem import Problem
-from dra_grpo.tasks.countdown.solutions import derivations
+from dra_grpo.tasks.countdown.solutions import derivations, solution_key
 
 Split = Literal["train", "validation", "test"]
 LARGEST_NUMBER = 25

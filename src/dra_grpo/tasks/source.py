@@ -1,0 +1,156 @@
+"""Where a dataset's rows come from: one file, a folder, or the Hub.
+
+Folders and the Hub are read by `datasets`. Single text files are not: its loaders guess types, and would make a date
+of the answer "2024-01-01", the number 7 of "007" and nothing of "None".
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dra_grpo.errors import UsageError, nearest, require
+from dra_grpo.hub import NotCached, check_hub
+
+Row = dict[str, Any]
+
+ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
+"""Of the files that `read_rows` reads."""
+
+KNOWN_SIZES = {("knoveleng/open-rs", "train"): 7000}
+"""(Hub id, split) -> rows, for what is worked out before anything is downloaded."""
+
+INSTEAD = "name a local .jsonl, .json, .csv or .parquet file or a folder with --dataset_name"
+"""What to do where the Hub cannot be reached."""
+
+
+def read_rows(name: str, config: str | None = None, split: str = "train") -> list[Row]:
+    """All rows of a dataset.
+
+    Args:
+        name: a .jsonl, .json, .csv or .parquet file; a folder, as `save_to_disk` or a download leaves it; or a Hub id.
+        config: the configuration, where a folder or the Hub has several.
+        split: which split. A file is one, `train`, unless it is a JSON object of lists, one for each split.
+
+    Raises:
+        UsageError: nothing is there, it cannot be read, or it holds no rows.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        if config is not None:
+            raise UsageError(f"{path} is one file; leave dataset_config out (it is {config!r})")
+        rows = file_rows(path, split)
+    elif path.is_dir() or not is_local(name):
+        rows = _loaded_rows(str(path) if path.is_dir() else name, config, split)
+    else:
+        raise UsageError(f"no file or folder at {name!r}; expected a dataset file, a folder or a Hub id 'owner/name'")
+    if not rows:
+        raise UsageError(f"dataset {name!r} has no rows in split {split!r}; expected at least one problem")
+    return rows
+
+
+def is_local(name: str) -> bool:
+    """Whether a name is a file or folder, or cannot be anything else: the Hub is not asked for it."""
+    hub_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name, re.ASCII) and Path(name).suffix.lower() not in ENDINGS
+    return not hub_id or Path(name).exists()
+
+
+def file_rows(path: Path, split: str = "train") -> list[Row]:
+    """All rows of a file.
+
+    Args:
+        path: the file, which ends in one of `ENDINGS`.
+        split: `train`, but for a JSON object of lists, one for each split.
+
+    Raises:
+        UsageError: another ending, another split, or a file that cannot be read as what its ending says.
+    """
+    reader = {".jsonl": _json_lines, ".json": _json_file, ".csv": _csv_file, ".parquet": _parquet_file}.get(
+        path.suffix.lower()
+    )
+    if reader is None:
+        raise UsageError(f"{path} ends in {path.suffix!r}; expected one of: {', '.join(ENDINGS)}")
+    try:
+        rows = reader(path)
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    splits = rows if isinstance(rows, dict) else {"train": rows}
+    if split not in splits:
+        raise UsageError(f"{path} has no split {split!r}; {nearest(split, splits)}")
+    for number, row in enumerate(splits[split], 1):
+        if not isinstance(row, dict):
+            raise UsageError(f"{path}, row {number}: expected an object, one problem; got {type(row).__name__}")
+    return splits[split]
+
+
+def _json_lines(path: Path) -> list[Any]:
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
+        try:
+            rows += [json.loads(line)] if line.strip() else []
+        except ValueError as error:
+            raise ValueError(f"line {number} is no JSON: {error}") from error
+    return rows
+
+
+def _json_file(path: Path) -> Any:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
+    except json.JSONDecodeError:  # many a .json file is one object a line
+        return _json_lines(path)
+    splits = isinstance(value, dict) and value and all(isinstance(rows, list) for rows in value.values())
+    return value if splits or isinstance(value, list) else [value]
+
+
+def _csv_file(path: Path) -> list[Row]:
+    csv.field_size_limit(1 << 27)  # of 131,072 characters, which some worked solutions exceed
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        reader = csv.DictReader(lines, strict=True)
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"line {reader.line_num} has not as many fields as the header")
+            rows.append(row)
+    return rows
+
+
+def _parquet_file(path: Path) -> list[Row]:
+    require("pyarrow", "trl", "Parquet")
+    from pyarrow import parquet
+
+    return parquet.read_table(path).to_pylist()
+
+
+def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
+    require("datasets", "trl", f"dataset {name!r}")
+    from datasets import Dataset, load_dataset, load_from_disk
+    from datasets.exceptions import DatasetGenerationError
+
+    folder = Path(name)
+    if not folder.is_dir():
+        _check_cached(name)
+    try:
+        if not (folder / "state.json").exists() and not (folder / "dataset_dict.json").exists():
+            return [*load_dataset(name, config, split=split)]  # pyright: ignore[reportReturnType]
+        saved = load_from_disk(name)
+    except (OSError, ValueError, DatasetGenerationError) as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0].rstrip(".")
+        raise UsageError(f"dataset {name!r} cannot be loaded: {reason}; check it, or {INSTEAD}") from error
+    splits = {split: saved} if isinstance(saved, Dataset) else saved
+    if split not in splits:
+        raise UsageError(f"dataset {name!r} has no split {split!r}; {nearest(split, map(str, splits))}")
+    return [*splits[split]]  # pyright: ignore[reportReturnType]
+
+
+def _check_cached(name: str) -> None:
+    """Ask the Hub once: `load_dataset` would retry for half a minute before it says that there is none."""
+    from datasets import config
+
+    try:
+        check_hub(name, "dataset", instead=INSTEAD)
+    except NotCached:
+        if not (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir():
+            raise
