@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -17,9 +18,10 @@ class DRAConfig:
     """The adjustment: which method, on which embeddings, with whose word on correctness.
 
     Attributes:
-        method: a name in `METHODS`.
+        method: a name of `dra-grpo list methods`; in Python also a method object.
         method_options: the method's own options, such as `{"smi": "logdet"}`.
-        embedder: a name in `EMBEDDERS`, or "policy".
+        embedder: a name of `dra-grpo list embedders`, or "policy"; in Python also an embedder, or a function from
+            texts to rows.
         embedder_options: the embedder's own options, such as `{"model": "path/or/hub-name"}`.
         embed: what of a completion is embedded: "completion", "think" or "answer".
         correctness_reward: name of the reward function whose value > 0 means correct. None: the only reward function.
@@ -27,13 +29,13 @@ class DRAConfig:
             compare answers.
     """
 
-    method: str = field(default="dra", metadata={"help": "a name of `dra-grpo list methods`"})
-    method_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "the method's own options"})
-    embedder: str = field(default="sentence-transformer", metadata={"help": "a name of `dra-grpo list embedders`"})
-    embedder_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "the embedder's options"})
-    embed: str = field(default="completion", metadata={"help": "completion, think or answer"})
-    correctness_reward: str | None = field(default=None, metadata={"help": "the reward function that says correct"})
-    answer: str | None = field(default=None, metadata={"help": "package.module:function, text -> canonical answer"})
+    method: Any = "dra"
+    method_options: dict[str, Any] = field(default_factory=dict)
+    embedder: Any = "sentence-transformer"
+    embedder_options: dict[str, Any] = field(default_factory=dict)
+    embed: str = "completion"
+    correctness_reward: str | None = None
+    answer: str | None = None
 
 
 @dataclass
@@ -51,7 +53,7 @@ class RunConfig:
         evaluation_split: "validation" or "test", the held-out problems that base and trained policy are evaluated on.
         evaluation_problems: how many; 0: no evaluation.
         samples_every: steps between two saved samples.
-        resume: go on from the last complete checkpoint of `output_dir`.
+        resume: go on from the newest whole checkpoint of `output_dir`.
         overwrite: start anew where `output_dir` holds a run.
         dry_run: resolve everything, print it, train nothing.
 
@@ -59,35 +61,28 @@ class RunConfig:
         UsageError: flags that contradict each other, or a count out of range.
     """
 
-    task: str = field(default="countdown", metadata={"help": "a name of `dra-grpo list tasks`"})
-    task_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "the task's own options"})
-    reward_funcs: list[str] | None = field(default=None, metadata={"help": "names or dotted paths of rewards"})
-    reward_options: dict[str, Any] = field(default_factory=dict, metadata={"help": "reward name -> its options"})
-    processes: int | None = field(default=None, metadata={"help": "training processes that the batch is meant for"})
-    server_gpus: int | None = field(default=None, metadata={"help": "GPUs of the generation server, for the cost"})
-    price_per_gpu_hour: float | None = field(default=None, metadata={"help": "money a GPU-hour costs"})
-    evaluation_split: str = field(default="test", metadata={"help": "validation or test"})
-    evaluation_problems: int = field(default=500, metadata={"help": "held-out problems; 0: no evaluation"})
-    samples_every: int = field(default=10, metadata={"help": "steps between two saved samples"})
-    resume: bool = field(default=False, metadata={"help": "go on from the last complete checkpoint"})
-    overwrite: bool = field(default=False, metadata={"help": "start anew where output_dir holds a run"})
-    dry_run: bool = field(default=False, metadata={"help": "print the resolved run and train nothing"})
+    task: str = "countdown"
+    task_options: dict[str, Any] = field(default_factory=dict)
+    reward_funcs: list[str] | None = None
+    reward_options: dict[str, Any] = field(default_factory=dict)
+    processes: int | None = None
+    server_gpus: int | None = None
+    price_per_gpu_hour: float | None = None
+    evaluation_split: str = "test"
+    evaluation_problems: int = 500
+    samples_every: int = 10
+    resume: bool = False
+    overwrite: bool = False
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
         if self.resume and self.overwrite:
             raise UsageError("both --resume and --overwrite were given; take one: go on, or start anew")
-        if self.samples_every < 1:
-            raise UsageError(f"samples_every must be at least 1 step; got {self.samples_every}")
         if self.evaluation_split not in ("validation", "test"):
             raise UsageError(f"evaluation_split is {self.evaluation_split!r}; expected 'validation' or 'test'")
-        if self.evaluation_problems < 0:
-            raise UsageError(f"evaluation_problems must be at least 0; got {self.evaluation_problems}")
-        if self.processes is not None and self.processes < 1:
-            raise UsageError(f"processes must be at least 1; got {self.processes}")
-        for name in ("server_gpus", "price_per_gpu_hour"):
-            value = getattr(self, name)
-            if value is not None and not 0 <= value < math.inf:
-                raise UsageError(f"{name} must be a number of at least 0; got {value}")
+        check_least(
+            vars(self), samples_every=1, evaluation_problems=0, processes=1, server_gpus=0, price_per_gpu_hour=0
+        )
 
 
 @dataclass
@@ -95,12 +90,12 @@ class DatasetConfig:
     """Problems from a file, a folder or the Hub; the first three names are TRL's.
 
     Attributes:
-        dataset_name: a .jsonl, .json, .csv or .parquet file, a folder, or a Hub id.
+        dataset_name: a .jsonl, .json, .csv or .parquet file, a folder, or a Hub id, for task `dataset`.
         dataset_config: the dataset's configuration, where it has several.
         dataset_train_split: the split to train on.
         columns: what trainer and rewards read -> what the dataset calls it, such as `{"prompt": "problem"}`; a flag
             says `prompt=problem,solution=answer`.
-        system_prompt: a name in `SYSTEM_PROMPTS` or the text itself; None: no system message.
+        system_prompt: a name in `SYSTEM_PROMPTS`, such as `think-answer`, or the text itself; None: no system message.
         prompt_format: "chat", messages for the tokenizer's chat template, or "text".
         max_prompt_tokens: problems whose prompt is longer are left out, and counted; None: all are kept.
         subset: that many problems, drawn by `subset_seed`; None: all.
@@ -110,25 +105,35 @@ class DatasetConfig:
         UsageError: an unknown format, or a count below 1.
     """
 
-    dataset_name: str | None = field(default=None, metadata={"help": "file, folder or Hub id, for task 'dataset'"})
-    dataset_config: str | None = field(default=None, metadata={"help": "the dataset's configuration"})
-    dataset_train_split: str = field(default="train", metadata={"help": "the split to train on"})
-    columns: dict[str, Any] = field(default_factory=dict, metadata={"help": "prompt=THEIRS,solution=THEIRS"})
-    system_prompt: str | None = field(default=None, metadata={"help": "a name, such as think-answer, or the text"})
-    prompt_format: str = field(default="chat", metadata={"help": "chat or text"})
-    max_prompt_tokens: int | None = field(default=None, metadata={"help": "longer prompts are left out"})
-    subset: int | None = field(default=None, metadata={"help": "train on that many problems"})
-    subset_seed: int = field(default=0, metadata={"help": "which ones"})
+    dataset_name: str | None = None
+    dataset_config: str | None = None
+    dataset_train_split: str = "train"
+    columns: dict[str, Any] = field(default_factory=dict)
+    system_prompt: str | None = None
+    prompt_format: str = "chat"
+    max_prompt_tokens: int | None = None
+    subset: int | None = None
+    subset_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.prompt_format not in ("chat", "text"):
             raise UsageError(f"prompt_format is {self.prompt_format!r}; expected 'chat' or 'text'")
-        for name in ("max_prompt_tokens", "subset"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1; got {value}")
+        check_least(vars(self), max_prompt_tokens=1, subset=1)
 
 
 def own_settings(*configs: Any) -> dict[str, Any]:
     """Every field of our own dataclasses, as one flat dict."""
     return {f.name: getattr(config, f.name) for config in configs for f in fields(config)}
+
+
+def check_least(values: Mapping[str, Any], **least: float) -> None:
+    """Raise UsageError for a value that is below its least one, infinite or NaN; None is no value.
+
+    >>> check_least({"subset": 0}, subset=1)
+    Traceback (most recent call last):
+    dra_grpo.errors.UsageError: subset is 0; expected at least 1
+    """
+    for name, bound in least.items():
+        value = values[name]
+        if value is not None and not bound <= value < math.inf:
+            raise UsageError(f"{name} is {value}; expected at least {bound}")

@@ -106,7 +106,7 @@ def test_a_run_is_not_written_over(whole):
             "error: You have set `use_liger_kernel`",
             marks=pytest.mark.skipif(find_spec("liger_kernel") is not None, reason="liger-kernel is installed"),
         ),
-        (["--eval_strategy", "steps", "--eval_steps", "1"], "the trainer cannot be built: You have set `args.eval_st"),
+        (["--eval_strategy", "steps", "--eval_steps", "1"], "eval_strategy is 'steps', which is not read here"),
         (["--model_name_or_path", "docs"], "error: model 'docs' cannot be loaded: "),
     ],
 )

@@ -1,15 +1,13 @@
 """Recipes for GPUs on a CPU, and plans for machines that are not here."""
 
-from argparse import Namespace
-
 import pytest
 
 pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.arguments import parse_settings
 from dra_grpo.training.hardware import force_cpu
 from dra_grpo.training.plan import batch_rows
+from dra_grpo.training.settings import parse_settings
 
 GPUS = """
 model_name_or_path: some/model
@@ -66,14 +64,15 @@ def test_a_recipe_for_a_cpu_is_not_touched():
 
 def test_two_processes_on_a_cpu_share_what_six_would_do(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    gpus = {"use_vllm": False, "deepspeed": None, "attn_implementation": None, "bf16": False, "dtype": "float32"}
-    chosen = Namespace(**gpus, processes=6, gradient_accumulation_steps=4)
+    gpus = {"use_vllm": False, "deepspeed": None, "attn_implementation": None, "bf16": False, "fp16": False,
+            "dtype": "float32"}  # fmt: skip
+    chosen = {**gpus, "processes": 6, "gradient_accumulation_steps": 4}
     assert force_cpu(chosen, set()) == [
         ("processes", 6, 2, "processes launched here"),
         ("gradient_accumulation_steps", 4, 12, "a step keeps its completions"),
     ]
     with pytest.raises(UsageError, match="meant for 3 processes and 2 were launched; launch a number that divides 3"):
-        force_cpu(Namespace(**gpus, processes=3, gradient_accumulation_steps=4), set())
+        force_cpu({**gpus, "processes": 3, "gradient_accumulation_steps": 4}, set())
 
 
 def test_another_number_of_processes_is_refused_before_anything(config):

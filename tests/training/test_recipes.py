@@ -14,10 +14,10 @@ import yaml
 pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.arguments import OURS, parse_settings
 from dra_grpo.training.plan import batch_rows, plan
 from dra_grpo.training.recipe_file import read_recipe
 from dra_grpo.training.run import reward_functions
+from dra_grpo.training.settings import OURS, parse_settings
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "src/dra_grpo/recipes").rglob("*.yaml"))
@@ -35,12 +35,12 @@ DR = {"loss_type": "dr_grpo", "scale_rewards": "none", "seed": 42, "save_steps":
 RELEASED = {
     "model_name_or_path": "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B", "model_revision": "main", "dtype": "bfloat16",
     "attn_implementation": "flash_attention_2", "dataset_name": "knoveleng/open-rs", "bf16": True, "use_vllm": True,
-    "vllm_max_model_length": 4608, "do_eval": False, "gradient_accumulation_steps": 4, "learning_rate": 1e-6,
+    "vllm_max_model_length": 4608, "gradient_accumulation_steps": 4, "learning_rate": 1e-6,
     "activation_checkpointing": True, "activation_checkpointing_kwargs": {"use_reentrant": False},
     "logging_first_step": True,
     "logging_steps": 1, "logging_strategy": "steps", "lr_scheduler_type": "cosine_with_min_lr",
     "lr_scheduler_kwargs": {"min_lr_rate": 0.1}, "max_prompt_tokens": 512, "max_completion_length": 3584,
-    "max_steps": 500, "num_generations": 6, "num_train_epochs": 1, "per_device_eval_batch_size": 6,
+    "max_steps": 500, "num_generations": 6, "num_train_epochs": 1, 
     "per_device_train_batch_size": 4, "reward_weights": [1.0, 2.0], "save_strategy": "steps", "save_steps": 50,
     "seed": 2025, "temperature": 0.7, "warmup_steps": 0.1, "beta": 0.04,
     "use_bias_correction_kl": False, "loss_type": "grpo", "scale_rewards": "group",

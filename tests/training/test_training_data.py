@@ -6,7 +6,6 @@ pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards import REWARDS
-from dra_grpo.training.arguments import parse_settings
 from dra_grpo.training.data import (
     as_dataset,
     check_columns,
@@ -17,6 +16,7 @@ from dra_grpo.training.data import (
     training_rows,
 )
 from dra_grpo.training.run import dra_config, reward_functions
+from dra_grpo.training.settings import parse_settings
 
 ONE = r"\boxed{1}"
 
@@ -130,12 +130,12 @@ def test_the_tasks_settings_go_where_they_belong(tmp_path):
     [
         (["--task", "dataset"], "task 'dataset' needs dataset_name"),
         (["--dataset_name", "a.csv"], "task 'countdown' brings its own problems; add `task: dataset`"),
-        (["--subset", "0"], "subset must be at least 1; got 0"),
-        (["--max_prompt_tokens", "0"], "max_prompt_tokens must be at least 1; got 0"),
+        (["--subset", "0"], "subset is 0; expected at least 1"),
+        (["--max_prompt_tokens", "0"], "max_prompt_tokens is 0; expected at least 1"),
         (["--prompt_format", "caht"], "prompt_format is 'caht'; expected 'chat' or 'text'"),
-        (["--processes", "0"], "processes must be at least 1; got 0"),
-        (["--price_per_gpu_hour", "nan"], "price_per_gpu_hour must be a number of at least 0; got nan"),
-        (["--server_gpus", "-1"], "server_gpus must be a number of at least 0; got -1"),
+        (["--processes", "0"], "processes is 0; expected at least 1"),
+        (["--price_per_gpu_hour", "nan"], "price_per_gpu_hour is nan; expected at least 0"),
+        (["--server_gpus", "-1"], "server_gpus is -1; expected at least 0"),
     ],
 )
 def test_settings_that_contradict_each_other(flags, message):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,8 @@ def run(arguments: list[str]) -> int:
         return 0
     # What transformers 5 tells TRL about names TRL still uses; nobody who runs this can mend it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
-    from dra_grpo.training.arguments import parse_settings
     from dra_grpo.training.run import resolved_yaml, train
+    from dra_grpo.training.settings import parse_settings
 
     settings = parse_settings(arguments)
     _print_forced(settings)
@@ -76,7 +78,11 @@ def _print_forced(settings: Settings) -> None:
     """What a CPU changes in a recipe that is made for GPUs."""
     from dra_grpo.training.directory import is_main_process
 
-    if settings.forced and is_main_process():
+    if not is_main_process():
+        return
+    for line in settings.without_effect():
+        print(f"note: {line}")
+    if settings.forced:
         print("on this CPU, the recipe's settings become:\n")
         print(
             table(
@@ -91,13 +97,25 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 24 else text[:21] + "..."
 
 
+def meanings(kind: type) -> dict[str, str]:
+    """Every field of a dataclass -> what its docstring says of it under `Attributes:`.
+
+    >>> from dra_grpo.config import DatasetConfig
+    >>> meanings(DatasetConfig)["subset"]
+    'that many problems, drawn by `subset_seed`; None: all.'
+    """
+    _, _, attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")
+    found = re.findall(r"^    (\w+): (.*(?:\n     .*)*)", attributes.partition("\n\n")[0], re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
 def _own_flags() -> str:
     from dataclasses import MISSING, fields
 
     from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 
     rows = [
-        [f"--{f.name}", "" if f.default is MISSING else f.default, f.metadata["help"]]
+        [f"--{f.name}", "" if f.default is MISSING else f.default, meanings(kind)[f.name]]
         for kind in (RunConfig, DRAConfig, DatasetConfig)
         for f in fields(kind)
     ]

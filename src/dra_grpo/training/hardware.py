@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Collection
 from typing import Any
 
@@ -19,7 +18,7 @@ FORCED = {
 """setting -> (its value on a CPU, why), for a setting that a recipe made for GPUs has otherwise."""
 
 
-def force_cpu(settings: Namespace, flags: Collection[str]) -> list[tuple[str, Any, Any, str]]:
+def force_cpu(settings: dict[str, Any], flags: Collection[str]) -> list[tuple[str, Any, Any, str]]:
     """Change in place what a recipe for GPUs asks for and a CPU cannot do; flags given by hand stay.
 
     The processes that are missing are made up for by gradient accumulation: a step has as many completions as before.
@@ -31,44 +30,42 @@ def force_cpu(settings: Namespace, flags: Collection[str]) -> list[tuple[str, An
     Returns:
         (setting, value before, value now, why), in order.
     """
-    changed = []
-
-    def change(name: str, value: Any, why: str) -> None:
-        if getattr(settings, name) != value:
-            changed.append((name, getattr(settings, name), value, why))
-            setattr(settings, name, value)
-
-    if settings.bf16 is None and not settings.fp16:
-        settings.bf16 = True  # TRL's default, said so that it is seen and changed like the rest
-    for name, (value, why) in FORCED.items():
-        asked = getattr(settings, name)
-        if name not in flags and asked and not (name == "attn_implementation" and "flash" not in asked):
-            change(name, value, why)
-    here = launched_processes()
-    if settings.processes and settings.processes != here and "processes" not in flags:
-        if settings.processes % here:
+    changes = {name: change for name, change in FORCED.items() if name not in flags and settings[name]}
+    if "flash" not in str(settings["attn_implementation"]):
+        changes.pop("attn_implementation", None)
+    if settings["bf16"] is None and not settings["fp16"]:
+        settings["bf16"] = True  # TRL's default, said so that it is seen and changed like the rest
+        changes["bf16"] = FORCED["bf16"]
+    here, wanted = launched_processes(), settings["processes"]
+    if wanted and wanted != here and "processes" not in flags:
+        if wanted % here:
             raise UsageError(
-                f"the batch is meant for {settings.processes} processes and {here} were launched; "
-                f"launch a number that divides {settings.processes}"
+                f"the batch is meant for {wanted} processes and {here} were launched; "
+                f"launch a number that divides {wanted}"
             )
-        missing = settings.processes // here
-        change("processes", here, "processes launched here")
-        change(
-            "gradient_accumulation_steps",
-            settings.gradient_accumulation_steps * missing,
-            "a step keeps its completions",
-        )
-    return changed
+        changes["processes"] = here, "processes launched here"
+        accumulated = settings["gradient_accumulation_steps"] * (wanted // here)
+        changes["gradient_accumulation_steps"] = accumulated, "a step keeps its completions"
+    forced = [(name, settings[name], now, why) for name, (now, why) in changes.items() if settings[name] != now]
+    settings.update({name: now for name, _, now, _ in forced})
+    return forced
 
 
-def check_processes(wanted: int | None) -> None:
-    """Raise UsageError unless as many processes run as the batch is meant for."""
-    here = launched_processes()
+def check_machine(settings: dict[str, Any]) -> None:
+    """Raise UsageError where this machine cannot run the settings: other processes, or no GPU that can do bf16."""
+    from transformers.utils import is_torch_bf16_gpu_available
+
+    here, wanted = launched_processes(), settings["processes"]
     if wanted is not None and wanted != here:
         raise UsageError(
             f"the batch is meant for {wanted} training process{'es' * (wanted != 1)}, but {here} runs here; "
             f"launch with torchrun --nproc_per_node {wanted} -m dra_grpo train ..., or set --processes {here} and "
             "--gradient_accumulation_steps to match"
+        )
+    bf16 = settings["bf16"] or (settings["bf16"] is None and not settings["fp16"])
+    if bf16 and not settings["use_cpu"] and not is_torch_bf16_gpu_available():
+        raise UsageError(
+            "no GPU that can do bf16 is seen here; --use_cpu runs it on the CPU, --dry-run shows what it would be"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import fields
 from difflib import get_close_matches
@@ -20,7 +21,7 @@ OPTIONS_OF = {
     "task": "task_options",
     "lr_scheduler_type": "lr_scheduler_kwargs",
 }
-"""choice -> its options, which do not outlive it: whoever chooses anew starts without."""
+"""choice -> the setting that holds its options. Another choice does not take over the options of the one before."""
 
 UNSAID = {
     **{f.name: f.default for kind in (RunConfig, DRAConfig) for f in fields(kind) if f.name in OPTIONS_OF},
@@ -28,12 +29,15 @@ UNSAID = {
 }
 """choice -> what it is where no file says."""
 
+HELD = "\ue000{"
+"""What stands for `${` while OmegaConf has a text, which would take it for the start of an interpolation."""
+
 
 def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The settings of a YAML file, over those of the file that its `extends` names, relative to it.
 
     Args:
-        path: the file.
+        path: the file, or the name of a packaged recipe.
         names: the settings there are.
         extended_by: the files that led here.
 
@@ -58,32 +62,30 @@ def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Pat
 def recipe_path(given: str | Path) -> Path:
     """`given` where it is a file; else the packaged recipe of that name: `countdown`, `paper/dra-grpo`."""
     packaged = RECIPES / f"{str(given).removeprefix('recipes/').removesuffix('.yaml')}.yaml"
-    return packaged if not Path(given).exists() and packaged.is_file() else Path(given)
+    return packaged if not Path(given).is_file() and packaged.is_file() else Path(given)
 
 
 def layered(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`above` over `below`: mappings are merged key by key, and options go when their choice is another one.
+    """`above` over `below`: mappings are merged key by key; options go when `above` makes another choice.
 
     >>> layered({"method": "dra", "method_options": {"smi": "logdet"}, "seed": 1}, {"method": "none"})
     {'method': 'none', 'seed': 1}
     >>> layered({"method": "dra", "method_options": {"smi": "logdet"}}, {"method_options": {"jitter": 0.1}})
     {'method': 'dra', 'method_options': {'smi': 'logdet', 'jitter': 0.1}}
     """
-    dropped = {
-        options
-        for choice, options in OPTIONS_OF.items()
-        if choice in above and _spelling(above[choice]) != _spelling(below.get(choice, UNSAID[choice]))
-    }
-    merged = {name: value for name, value in below.items() if name not in dropped}
-    for name, value in above.items():
-        if isinstance(value, dict) and isinstance(merged.get(name), dict):
-            value = layered(merged[name], value)
-        merged[name] = value
-    return merged
+    changed = [name for name in OPTIONS_OF if name in above and not _same(above[name], below.get(name, UNSAID[name]))]
+    dropped = {OPTIONS_OF[name] for name in changed}
+    return _merged({name: value for name, value in below.items() if name not in dropped}, above)
 
 
-def _spelling(choice: Any) -> str:
-    return str(choice).replace("_", "-")
+def _same(choice: Any, other: Any) -> bool:
+    return str(choice).replace("_", "-") == str(other).replace("_", "-")
+
+
+def _merged(below: Any, above: Any) -> Any:
+    if not (isinstance(below, dict) and isinstance(above, dict)):
+        return above
+    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
 
 
 def refuse_unknown(keys: Iterable[Any], names: Collection[str], what: str) -> None:
@@ -100,22 +102,45 @@ def refuse_unknown(keys: Iterable[Any], names: Collection[str], what: str) -> No
             raise UsageError(f"{what} {key!r}; {hint}")
 
 
-def _read_yaml(path: str | Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
+def yaml_value(text: str, source: str) -> Any:
+    """The value of a YAML text as OmegaConf reads it: 1e-3 is a number, and a key that is there twice is an error.
+
+    Args:
+        text: the YAML.
+        source: what it is called where it is no YAML: a file, or a flag.
+
+    Raises:
+        UsageError: the text is no YAML, or a mapping has a key twice.
+
+    >>> yaml_value("{jitter: 1e-3, clamp: no, text: 'a ${b}'}", "--method_options")
+    {'jitter': 0.001, 'clamp': False, 'text': 'a ${b}'}
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
-    from dra_grpo.training.yaml_values import yaml_value
-
     try:
-        values = yaml_value(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
+        read = OmegaConf.from_dotlist([f"value={text.replace('${', HELD)}"])
+    except (YAMLError, OmegaConfBaseException) as error:
+        raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+    return exchanged(OmegaConf.to_container(read), HELD, "${")["value"]
+
+
+def exchanged(value: Any, old: str, new: str) -> Any:
+    """Plain data with another text in place of `old` in every text and key; what JSON lacks comes back as text."""
+    return json.loads(json.dumps(value, default=str, ensure_ascii=False).replace(old, new))
+
+
+def _read_yaml(path: str | Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
         because = f", which {extended_by[-1].name} extends," if extended_by else ""
-        raise UsageError(
-            f"config file {str(path)!r}{because} cannot be read: {error.strerror}; check the path"
-        ) from error
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        hint = "give a file, or a name of `dra-grpo list recipes`"
+        raise UsageError(f"config file {str(path)!r}{because} cannot be read: {reason}; {hint}") from error
+    values = yaml_value(text, str(path))
     if not isinstance(values, dict):
-        raise UsageError(
-            f"{path} must be a YAML mapping of settings, `key: value` a line; got {type(values).__name__}"
-        )
+        kind = type(values).__name__
+        raise UsageError(f"{path} must be a YAML mapping of settings, `key: value` a line; got {kind}")
     return values

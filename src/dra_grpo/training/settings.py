@@ -1,15 +1,23 @@
-"""One run, resolved."""
+"""One run, resolved from YAML and flags."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, require
+from dra_grpo.tasks.data import parse_columns
+from dra_grpo.training.fields import NEEDS, SCALES, check_values, default, field_types, fitted, members
+from dra_grpo.training.hardware import check_machine, force_cpu, planned
+from dra_grpo.training.directory import launched_processes
+from dra_grpo.training.recipe_file import layered, read_recipe, refuse_unknown, yaml_value
 
 if TYPE_CHECKING:
     from trl import GRPOConfig, ModelConfig
+
+OURS = (RunConfig, DRAConfig, DatasetConfig)
 
 
 @dataclass
@@ -38,8 +46,136 @@ class Settings:
     def __post_init__(self) -> None:
         if self.run.task == "dataset" and self.dataset.dataset_name is None:
             raise UsageError("task 'dataset' needs dataset_name: a file, a folder or a Hub id")
-        if self.run.task != "dataset" and self.dataset.dataset_name is not None:
-            raise UsageError(
-                f"dataset_name is {self.dataset.dataset_name!r}, but task {self.run.task!r} brings its own problems; "
-                "add `task: dataset`"
-            )
+        if self.run.task != "dataset":
+            for name, value in vars(self.dataset).items():
+                if value != getattr(DatasetConfig, name, {}) and name != "max_prompt_tokens":
+                    raise UsageError(
+                        f"{name} is {value!r}, but task {self.run.task!r} brings its own problems; add `task: dataset`"
+                    )
+
+    def without_effect(self) -> list[str]:
+        """A line for each switch that is off and has settings which only it would have read."""
+        forced = {name for name, *_ in self.forced}
+        values = {**vars(self.model), **vars(self.training)}
+        lines = []
+        for start, switch in NEEDS.items():
+            idle = sorted(name for name in self.given if name.startswith(start))
+            if idle and switch not in forced and values[switch] in (None, False, [], ["none"]):
+                lines.append(f"{', '.join(idle)} without effect: {switch} is {values[switch]}")
+        return lines
+
+
+def parse_settings(arguments: Sequence[str]) -> Settings:
+    """Resolve `--config FILE` and flags; a flag wins over the file, the file over the one it extends.
+
+    Args:
+        arguments: what follows `dra-grpo train`. Mappings take dotted flags: `--method_options.smi logdet`.
+
+    Raises:
+        UsageError: a file that is not there or no YAML mapping, an unknown key, or a value that does not fit.
+    """
+    require("trl", "trl", "dra-grpo train")
+    from trl import GRPOConfig, ModelConfig
+
+    kinds: Any = (*OURS, ModelConfig, GRPOConfig)
+    types = field_types(*kinds)
+    whole, inside = read_flags(arguments, types)
+    config = whole.pop("config", None)
+    values = layered({} if config is None else read_recipe(config, types), whole)
+    for path, value in inside:
+        _set(values, path, value)
+    values = {name: fitted(name, value, types[name]) for name, value in values.items()}
+    if "scale_rewards" in values:
+        values["scale_rewards"] = SCALES.get(values["scale_rewards"].capitalize(), values["scale_rewards"])
+    chosen = {f.name: default(f) for kind in kinds for f in fields(kind)}
+    check_values(values, chosen)
+    chosen |= values
+    forced = force_cpu(chosen, {*whole, *(path[0] for path, _ in inside)}) if chosen["use_cpu"] else []
+    given = {*values, *(name for name, *_ in forced)}
+    run, dra, dataset, model = (_build(kind, chosen, given) for kind in kinds[:-1])
+    if not run.dry_run:
+        check_machine(chosen)
+    try:
+        training = (_plan if run.dry_run else _build)(GRPOConfig, chosen, given)
+    except (ValueError, TypeError, ImportError) as error:
+        raise UsageError(" ".join(str(error).split())) from error
+    return Settings(run, dra, model, training, given, dataset, forced)
+
+
+def _build(kind: Any, chosen: dict[str, Any], given: set[str]) -> Any:
+    """The dataclass with the values given; it works the others out itself."""
+    return kind(**{f.name: chosen[f.name] for f in fields(kind) if f.init and f.name in given})
+
+
+def _plan(kind: Any, chosen: dict[str, Any], given: set[str]) -> Any:
+    """TRL's config for the machines it is meant for, of which this need not be one."""
+    processes = chosen["processes"] or launched_processes()
+    here = {**chosen, "use_cpu": True, "deepspeed": None}
+    config = _build(planned(kind, processes), here, {*given, "use_cpu"})
+    config.use_cpu, config.deepspeed = chosen["use_cpu"], chosen["deepspeed"]
+    return config
+
+
+def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list[str], Any]]]:
+    """Flags as settings: whole ones by name, and (path, value) for each single key of a mapping.
+
+    Args:
+        arguments: `--name value`, `--name=value`, `--name.key.key value`, `--name` alone for true, several values
+            for a list.
+        types: every setting's type.
+
+    Raises:
+        UsageError: an unknown name, a value that is missing, or one too many.
+
+    >>> read_flags(["--seed", "1", "--dry-run", "--options.a.b=2e-1"], {"seed": int, "dry_run": bool, "options": dict})
+    ({'seed': 1, 'dry_run': True}, [(['options', 'a', 'b'], 0.2)])
+    """
+    whole: dict[str, Any] = {}
+    inside = []
+    for flag, words in _grouped(arguments):
+        name, *path = flag.split(".")
+        name = name.replace("-", "_")
+        refuse_unknown([name], {*types, "config"}, "unknown option")
+        kinds = [] if path else members(types.get(name, str))
+        if not words and bool not in kinds:
+            raise UsageError(f"--{flag} needs a value")
+        if len(words) > 1 and list not in kinds:
+            raise UsageError(f"unexpected argument {words[1]!r}: --{flag} takes one value")
+        if len(words) > 1:
+            value = words
+        elif name == "columns" and not path and not words[0].startswith("{"):
+            value = parse_columns(words[0])
+        elif str in kinds and not {bool, int, list, dict} & set(kinds):
+            value = words[0]
+        else:
+            value = yaml_value(words[0], f"--{flag} is {words[0]!r}, which") if words else True
+        if path:
+            inside.append(([name, *path], value))
+        else:
+            whole[name] = value
+    return whole, inside
+
+
+def _grouped(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """(flag without its dashes, the words after it), in order."""
+    groups: list[tuple[str, list[str]]] = []
+    for word in arguments:
+        if word.startswith("--"):
+            flag, equals, value = word[2:].partition("=")
+            groups.append((flag, [value] if equals else []))
+        elif groups:
+            groups[-1][1].append(word)
+        else:
+            raise UsageError(f"unexpected argument {word!r}; options are --name value")
+    return groups
+
+
+def _set(values: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set one key of a mapping among the settings, at any depth."""
+    for depth, step in enumerate(path[:-1], 1):
+        if values.get(step) is None:
+            values[step] = {}
+        values = values[step]
+        if not isinstance(values, dict):
+            raise UsageError(f"--{'.'.join(path)} sets a key of {'.'.join(path[:depth])}, which is {values!r:.80}")
+    values[path[-1]] = value

@@ -1,0 +1,160 @@
+"""What each setting may hold: its type, its least value, its choices, and whether anything reads it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import MISSING, field, fields, make_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from dra_grpo.config import check_least
+from dra_grpo.errors import UsageError
+from dra_grpo.training.recipe_file import HELD, exchanged
+
+LEAST = {
+    "per_device_train_batch_size": 1,
+    "gradient_accumulation_steps": 1,
+    "generation_batch_size": 1,
+    "steps_per_generation": 1,
+    "num_generations": 2,
+    "num_iterations": 1,
+    "max_completion_length": 1,
+    "learning_rate": 0,
+}
+"""setting -> its least value."""
+
+CHOICES = {
+    "loss_type": ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"),
+    "scale_rewards": ("group", "batch", "none"),
+    "importance_sampling_level": ("token", "sequence"),
+    "vllm_mode": ("server", "colocate"),
+}
+"""setting -> what trl 1.16 knows."""
+
+SCALES = {"True": "group", "False": "none"}
+"""How `scale_rewards` was said when it was a bool; TRL still takes the bool, which no flag can be."""
+
+NO_EVALUATION = "nothing is evaluated while it trains; evaluate checkpoints with `dra-grpo eval`"
+ORDER = "TRL draws the order of the problems by `seed`"
+UNREAD = {
+    "resume_from_checkpoint": "use --resume, which goes on from the newest whole checkpoint of output_dir",
+    "do_train": "`dra-grpo train` always trains",
+    "do_predict": "sample and grade with `dra-grpo eval`",
+    **dict.fromkeys(
+        (
+            "do_eval", "eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "eval_accumulation_steps",
+            "eval_do_concat_batches", "eval_use_gather_object", "per_device_eval_batch_size", "num_generations_eval",
+            "batch_eval_metrics", "prediction_loss_only", "include_for_metrics", "fp16_full_eval", "bf16_full_eval",
+            "load_best_model_at_end", "metric_for_best_model", "greater_is_better",
+        ),
+        NO_EVALUATION,
+    ),
+    **dict.fromkeys(("data_seed", "train_sampling_strategy", "length_column_name"), ORDER),
+    "label_names": "GRPO has no labels",
+    "label_smoothing_factor": "GRPO has no labels",
+    "parallelism_config": "it is an object, which only Python can give",
+}  # fmt: skip
+"""field of TRL's that this command's path never reads -> what to do instead."""
+
+NEEDS = {
+    "hub_": "push_to_hub",
+    "lora_": "use_peft",
+    "bnb_4bit_": "load_in_4bit",
+    "vllm_": "use_vllm",
+    "trackio_": "report_to",
+    "run_name": "report_to",
+}
+"""beginning of a field's name -> the switch without which it is not read."""
+
+
+def field_types(*kinds: Any) -> dict[str, Any]:
+    """Every field of the dataclasses -> its type; what may be any object in Python is a name here."""
+    hints = {f.name: get_type_hints(kind)[f.name] for kind in kinds for f in fields(kind) if f.init}
+    return {name: str if hint is Any else hint for name, hint in hints.items()}
+
+
+def default(one: Any) -> Any:
+    """The default of a dataclass's field."""
+    return one.default if one.default_factory is MISSING else one.default_factory()
+
+
+def members(hint: Any) -> list[Any]:
+    """The types that a hint allows, without their arguments.
+
+    >>> members(dict[str, int] | None)
+    [<class 'dict'>, <class 'NoneType'>]
+    """
+    return [
+        get_origin(each) or each for each in (get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint])
+    ]
+
+
+def type_name(hint: Any) -> str:
+    """A field's type in words.
+
+    >>> type_name(int | None), type_name(str | list[str]), type_name(dict[str, Any])
+    ('int', 'str or list', 'mapping')
+    """
+    plain = [kind for kind in members(hint) if kind in (bool, int, float, str, list, dict)]
+    return " or ".join("mapping" if kind is dict else kind.__name__ for kind in plain)
+
+
+def fitted(name: str, value: Any, hint: Any) -> Any:
+    """The value, converted to its field's type: 1 is a float where one is wanted, and one item is a list of one.
+
+    Raises:
+        UsageError: it does not fit.
+
+    >>> fitted("learning_rate", "1e-4", float), fitted("reward_funcs", "format", list[str])
+    (0.0001, ['format'])
+    >>> fitted("seed", [1, 2], int)
+    Traceback (most recent call last):
+    dra_grpo.errors.UsageError: seed is [1, 2]; expected int
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    kinds = members(hint)
+    if value is None and NoneType not in kinds and dict in kinds:
+        value = {}  # every line of the mapping is commented out
+    elif list in kinds and str not in kinds and not isinstance(value, list | dict | None):
+        value = [value]
+    elif isinstance(value, bool) and any(isinstance(kind, type) and issubclass(kind, Enum) for kind in kinds):
+        value = "yes" if value else "no"  # YAML takes `save_strategy: no` for a bool
+    schema = OmegaConf.structured(make_dataclass("Setting", [(name, hint, field(default="???"))]))
+    try:
+        checked = OmegaConf.merge(schema, exchanged({name: value}, "${", HELD))
+    except OmegaConfBaseException as error:
+        found = "null" if value is None else f"{value!r:.80}"
+        hint = type_name(hint) + (", or no line for the default" if value is None else "")
+        raise UsageError(f"{name} is {found}; expected {hint}") from error
+    return exchanged(OmegaConf.to_container(checked), HELD, "${")[name]
+
+
+def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:
+    """Raise UsageError for a value that no run can have, or that nothing would read.
+
+    TRL takes the first without a word and fails later: when the model is loaded, or after the first generation.
+
+    >>> check_values({"loss_type": "grop"}, {})
+    Traceback (most recent call last):
+    dra_grpo.errors.UsageError: loss_type is 'grop'; expected grpo, dr_grpo, dapo, bnpo, cispo, sapo, luspo or vespo
+    >>> check_values({"data_seed": 1}, {"data_seed": None})
+    Traceback (most recent call last):
+    dra_grpo.errors.UsageError: data_seed is 1, which is not read here: TRL draws the order of the problems by `seed`
+    """
+    for name, instead in UNREAD.items():
+        if name in values and values[name] != defaults[name]:
+            raise UsageError(f"{name} is {values[name]!r}, which is not read here: {instead}")
+    for name, choices in CHOICES.items():
+        if name in values and values[name] not in choices:
+            raise UsageError(f"{name} is {values[name]!r}; expected {', '.join(choices[:-1])} or {choices[-1]}")
+    check_least(values, **{name: least for name, least in LEAST.items() if name in values})
+    for name, ends in {"temperature": (0, math.inf), "vllm_gpu_memory_utilization": (0, 1)}.items():
+        if name in values and not ends[0] < values[name] < ends[1]:
+            raise UsageError(f"{name} is {values[name]}; expected a number between {ends[0]} and {ends[1]}")
+    if values.get("max_steps") == 0:
+        raise UsageError("max_steps is 0; expected at least 1, or -1 to train for num_train_epochs")
+    if values.get("save_strategy") == "best":
+        raise UsageError(f"save_strategy is 'best', which needs evaluations: {NO_EVALUATION}")
