@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
 from dra_grpo.tasks.data import parse_columns
+from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.fields import NEEDS, SCALES, check_values, default, field_types, fitted, members
 from dra_grpo.training.hardware import check_machine, force_cpu, planned
-from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.recipe_file import layered, read_recipe, refuse_unknown, yaml_value
 
 if TYPE_CHECKING:
