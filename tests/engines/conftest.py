@@ -31,7 +31,7 @@ def tiny_policy(seed=0, width=32):
     """A Qwen2 with random weights and the character tokenizer."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
-    from dra_grpo.lab.policy_files import character_tokenizer
+    from dra_grpo.lab.countdown_policy import character_tokenizer
 
     torch.manual_seed(seed)
     tokenizer = character_tokenizer()

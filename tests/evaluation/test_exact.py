@@ -10,7 +10,7 @@ from scipy import stats
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.exact import Accepted, completion_logprobs, exact_figures, exact_probabilities
-from dra_grpo.lab.base_policy import policy_figures
+from dra_grpo.lab.countdown_policy import policy_results
 from dra_grpo.tasks.countdown import (
     BASE_POLICY,
     Problem,
@@ -154,7 +154,7 @@ def test_sampling_agrees(policy):
 
 
 def test_policy_figures_has_both_splits_and_levels(policy):
-    record = policy_figures(*policy, count=10, samples=4)
+    record = policy_results(*policy, count=10, samples=4)
     assert list(record) == ["validation", "test"]
     for split, figures in record.items():
         assert list(figures) == [

@@ -7,52 +7,49 @@ import pytest
 import torch
 
 from dra_grpo.errors import UsageError
-from dra_grpo.lab.countdown_policy import IGNORED, TRAIN_PROBLEMS, _train_rows, batches, pretrain
-from dra_grpo.lab.policy_files import character_tokenizer
+from dra_grpo.lab.countdown_policy import (
+    IGNORED,
+    TRAIN_PROBLEMS,
+    _train_rows,
+    batches,
+    character_tokenizer,
+    policy_results,
+    pretrain,
+)
 from dra_grpo.tasks.countdown import Problem, split_of, verify
 
 transformers = pytest.importorskip("transformers")
 
 
 def test_writes_a_folder_that_loads_and_a_record(tmp_path):
-    seen = {}
-
-    def measure(model, tokenizer):
-        seen["weights"] = {name: value.clone() for name, value in model.state_dict().items()}
-        assert not model.training
-        return {"validation": {"pass@1": 0.5}}
-
-    record = pretrain(tmp_path / "policy", steps=2, batch_size=4, measure=measure, progress=False)
-    assert record["figures"] == {"validation": {"pass@1": 0.5}}
-    assert record == json.loads((tmp_path / "policy" / "figures.json").read_text())
-    assert {name: record[name] for name in ("steps", "batch_size", "size", "seed")} == {
-        "steps": 2,
-        "batch_size": 4,
-        "size": 3,
-        "seed": 0,
-    }
-    loaded = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "policy").state_dict()
-    assert all(torch.equal(loaded[name], value) for name, value in seen["weights"].items())
-    assert (
-        transformers.AutoTokenizer.from_pretrained(tmp_path / "policy").get_vocab()
-        == character_tokenizer().get_vocab()
-    )
+    record = pretrain(tmp_path, steps=2, batch_size=4, measured=2)
+    assert record == json.loads((tmp_path / "results.json").read_text())
+    assert [record[name] for name in ("steps", "batch_size", "size", "seed")] == [2, 4, 3, 0]
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    assert tokenizer.get_vocab() == character_tokenizer().get_vocab()
+    again = policy_results(model, tokenizer, count=2)
+    for split in ("validation", "test"):  # what was measured is what was written
+        assert record["results"][split]["pass@1"]["value"] == pytest.approx(again[split]["pass@1"]["value"], rel=1e-5)
 
 
 def test_the_loss_falls_and_progress_is_told(tmp_path, capsys):
-    short = pretrain(tmp_path / "short", steps=1, batch_size=8, progress=False)
-    assert capsys.readouterr().err.count("step ") == 0
-    long = pretrain(tmp_path / "long", steps=60, batch_size=8, learning_rate=3e-3)
+    short = pretrain(tmp_path / "short", steps=1, batch_size=8, measured=0)
+    assert short["results"] == {}
+    assert capsys.readouterr().err.startswith("step 1/1  loss ")
+    long = pretrain(tmp_path / "long", steps=60, batch_size=8, measured=0)
     assert long["loss"] < short["loss"] - 0.3
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("step ")]
-    assert [line.split("  ")[0] for line in lines] == ["step 50/60", "step 60/60"]
+    assert [line.split("  ")[0] for line in capsys.readouterr().err.splitlines() if line.startswith("step")] == [
+        "step 50/60",
+        "step 60/60",
+    ]
 
 
 def test_one_seed_gives_one_policy_and_leaves_the_global_generator_alone(tmp_path):
     folders = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         torch.manual_seed(5)
-        pretrain(tmp_path / name, steps=2, batch_size=4, seed=seed, progress=False)
+        pretrain(tmp_path / name, steps=2, batch_size=4, seed=seed, measured=0)
         assert torch.initial_seed() == 5
         folders.append((tmp_path / name / "model.safetensors").read_bytes())
     assert folders[0] == folders[1] != folders[2]
@@ -82,7 +79,7 @@ def test_rows_are_train_problems_with_correct_solutions_labelled_after_the_promp
 def test_four_numbers(tmp_path, monkeypatch):
     monkeypatch.setitem(TRAIN_PROBLEMS, 4, 100)
     _train_rows.cache_clear()
-    assert pretrain(tmp_path, steps=2, batch_size=4, size=4, progress=False)["size"] == 4
+    assert pretrain(tmp_path, steps=2, batch_size=4, size=4, measured=0)["size"] == 4
     tokenizer = character_tokenizer()
     prompts = set()
     for row in next(batches(tokenizer, batch_size=256, size=4, seed=0))[0]:

@@ -23,25 +23,18 @@ def run(arguments: list[str]) -> int:
     from transformers.utils.logging import disable_progress_bar
 
     from dra_grpo.cli.tables import table
-    from dra_grpo.lab.base_policy import policy_figures
     from dra_grpo.lab.countdown_policy import pretrain
 
     if Path(chosen.out).exists() and any(Path(chosen.out).iterdir()):
         raise UsageError(f"{chosen.out} is not empty; choose another folder with --out, or remove it")
     disable_progress_bar()
     steps = {} if chosen.steps is None else {"steps": chosen.steps}
-    record = pretrain(
-        chosen.out,
-        **steps,
-        size=chosen.size,
-        seed=chosen.seed,
-        measure=lambda model, tokenizer: policy_figures(model, tokenizer, size=chosen.size),
-    )
+    record = pretrain(chosen.out, **steps, size=chosen.size, seed=chosen.seed)
     rows = [
         [split, name, f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"]
-        for split, figures in record["figures"].items()
-        for name, entry in figures.items()
+        for split, results in record["results"].items()
+        for name, entry in results.items()
     ]
-    print(table(["split", "figure", "value"], rows))
+    print(table(["split", "result", "value"], rows))
     print(f"\n{chosen.out}: {record['seconds']:.0f} s")
     return 0
