@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dra_grpo.embedders import EMBEDDERS
     from dra_grpo.methods import METHODS
     from dra_grpo.methods.adjust import adjust_rewards
+    from dra_grpo.methods.method import method
 
 __version__ = "0.1.0"
 
@@ -32,6 +33,7 @@ _HOMES = {
     "EMBEDDERS": "dra_grpo.embedders",
     "METHODS": "dra_grpo.methods",
     "adjust_rewards": "dra_grpo.methods.adjust",
+    "method": "dra_grpo.methods.method",
 }
 
 __all__ = [
@@ -45,6 +47,7 @@ __all__ = [
     "graph_cut",
     "grpo_advantages",
     "logdet",
+    "method",
 ]
 
 

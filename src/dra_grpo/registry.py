@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -14,35 +15,65 @@ T = TypeVar("T")
 class Registry(dict[str, T], Generic[T]):
     """A readable dict `name -> thing`; a name it lacks is looked for in entry points, then refused with the nearest.
 
-    `registry["dra-signed"]` and `registry["dra_signed"]` are the same entry. `dict` behaviour (iteration, `in`)
-    covers the built-in names only; `names()` adds those of installed packages.
+    `registry["dra-signed"]` and `registry["dra_signed"]` are the same entry, and `in`, `[]` and `get` agree on it and
+    on entry points. Iteration covers the built-in names only; `names()` adds those of installed packages.
 
     Args:
         kind: what the things are called in messages, such as `"method"`.
         group: the entry-point group other packages register in, such as `"dra_grpo.methods"`.
         entries: the built-in things.
+        check: gives back what may be an entry and raises `UsageError` for the rest; None: anything may.
+
+    Example:
+        >>> dishes = Registry("dish", "dishes", {"fish-soup": 1})
+        >>> "fish_soup" in dishes, dishes["fish_soup"], dishes.get("stew")
+        (True, 1, None)
     """
 
-    def __init__(self, kind: str, group: str, entries: dict[str, T]):
+    def __init__(self, kind: str, group: str, entries: Mapping[str, T], check: Callable[[Any], T] | None = None):
         super().__init__(entries)
         self.kind = kind
         self.group = group
+        self.check = check or (lambda value: value)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._plain(name) in map(self._plain, self.names())
 
     def __missing__(self, name: str) -> T:
-        for spelling in (name.replace("_", "-"), name.replace("-", "_")):
-            if spelling in self:
-                return self[spelling]
+        for known in self:
+            if self._plain(known) == self._plain(name):
+                return self[known]
         for point in entry_points(group=self.group):
-            if point.name.replace("-", "_") == name.replace("-", "_"):
-                return point.load()
+            if self._plain(point.name) == self._plain(name):
+                return self.check(point.load())
         raise UnknownName(f"unknown {self.kind} {name!r}; {nearest(name, self.names())}")
+
+    def __setitem__(self, name: str, value: T) -> None:
+        super().__setitem__(name, self.check(value))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The entry, or `default` where no entry has this name."""
+        try:
+            return self[name]
+        except UnknownName:
+            return default
+
+    def find(self, thing: str | T) -> T:
+        """The entry of that name; what is no name is taken for the thing itself.
+
+        Raises:
+            UsageError: an unknown name, or a thing that cannot be an entry.
+        """
+        return self[thing] if isinstance(thing, str) else self.check(thing)
 
     def names(self) -> list[str]:
         """Built-in names in order, then those that installed packages registered in `group`."""
-        return [
-            *self,
-            *sorted(point.name for point in entry_points(group=self.group) if point.name not in self),
-        ]
+        own = list(self)
+        return [*own, *sorted(point.name for point in entry_points(group=self.group) if point.name not in own)]
+
+    @staticmethod
+    def _plain(name: str) -> str:
+        return name.replace("_", "-")
 
 
 class UnknownName(UsageError, KeyError):

@@ -49,8 +49,8 @@ def test_correct_that_does_not_fit_names_both_shapes():
 
 
 def test_group_ids_must_be_integers():
-    one_line(lambda: GroupIndex.from_ids(torch.ones(3)), "one integer a row", "torch.float32", "(3,)")
-    one_line(lambda: GroupIndex.from_ids(torch.ones(3, 1).long()), "torch.int64", "(3, 1)")
+    one_line(lambda: GroupIndex.from_ids(torch.ones(3)), "one integer or string a row", "torch.float32", "(3,)")
+    one_line(lambda: GroupIndex.from_ids(torch.ones(3, 1).long()), "one id a row", "(3, 1)")
 
 
 @pytest.mark.parametrize("broken", [torch.nan, torch.inf, -torch.inf])

@@ -317,7 +317,7 @@ def test_a_step_that_is_set_stays(lab, tmp_path):
 
 
 def test_a_k_larger_than_the_group_is_refused(lab, tmp_path):
-    with pytest.raises(UsageError, match="k"):
+    with pytest.raises(UsageError, match="k=5 gives every completion in a group of 4 the advantage 0"):
         lab.make_trainer(tmp_path, DRAConfig(method="pass_at_k", method_options={"k": 5}))
 
 

@@ -79,6 +79,15 @@ def test_the_std_floor_divides_where_sigma_is_below_it(scale, rich):
     torch.testing.assert_close(floored, centred if scale == "none" else centred / (100 + 1e-4))
 
 
+@pytest.mark.parametrize("method", ["dra", "permuted", "random", "dra-robust"])
+def test_the_std_floor_of_the_options_takes_effect(method):
+    embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    adjusted = adjust_rewards([1.0, 1.0, 1.0, 0.0], embeddings, method=method, std_floor=5.0)
+    centred = adjusted.rewards - adjusted.rewards.mean()
+    torch.testing.assert_close(adjusted.to_advantages(), centred / (5 + 1e-4))
+    torch.testing.assert_close(adjusted.to_advantages(scale="none"), centred)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

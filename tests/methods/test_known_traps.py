@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dra_grpo import METHODS, Rollouts, adjust_rewards, grpo_advantages
+from dra_grpo import METHODS, Rollouts, adjust_rewards
 from dra_grpo.core.redundancy import similarity_spread
-from dra_grpo.methods.dra_robust import DRA_ROBUST
+from dra_grpo.methods.dra import DRA_ROBUST
 
 
 def nearly_alike(G=8, noise=0.15, seed=0):
@@ -17,11 +17,8 @@ def nearly_alike(G=8, noise=0.15, seed=0):
 
 
 def advantages_of(method, rewards, embeddings, correct=None, **options):
-    """What an engine with std normalisation makes of a method, `std_floor` being where it divides."""
-    adjusted = adjust_rewards(rewards, embeddings, method=method, correct=correct, **options)
-    if adjusted.stage == "advantage":
-        return adjusted.advantages
-    return grpo_advantages(adjusted.rewards, std_floor={**METHODS[method].options, **options}.get("std_floor", 0.0))
+    """What an engine with std normalisation makes of a method."""
+    return adjust_rewards(rewards, embeddings, method=method, correct=correct, **options).to_advantages()
 
 
 def test_all_correct_noise_becomes_full_size_gradient_under_dra():
@@ -78,7 +75,7 @@ def test_wrong_but_different_beats_copies_of_a_correct_one_under_dra_and_never_u
 def test_copies_of_a_mistake_are_punished_least_under_dra_and_most_under_dra_robust():
     embeddings = torch.tensor([[1.0, 0.0]] * 3 + [[0.0, 1.0], [-1.0, 0.0]])
     rewards, correct = torch.tensor([-0.5] * 4 + [1.0]), torch.tensor([False] * 4 + [True])
-    published = grpo_advantages(adjust_rewards(rewards[:4], embeddings[:4]).rewards, scale="none")
+    published = adjust_rewards(rewards[:4], embeddings[:4]).to_advantages(scale="none")
     assert (published[:3] > 0).all()
     assert published[3] < 0
     robust = adjust_rewards(rewards, embeddings, method="dra-robust", correct=correct, correct_only=False).rewards

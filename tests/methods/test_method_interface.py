@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
+import dra_grpo
 from dra_grpo import METHODS, Adjusted, Rollouts, adjust_rewards
 from dra_grpo.errors import UsageError
-from dra_grpo.methods import Method, check_needs
+from dra_grpo.methods import Method
 
 ROOT = Path(__file__).parents[2]
 BARE = Rollouts(torch.ones(2), torch.zeros(2).long())
@@ -20,12 +21,12 @@ BARE = Rollouts(torch.ones(2), torch.zeros(2).long())
 
 def test_what_is_missing_is_named_before_training_and_at_the_call(every):
     needed = METHODS[every].needs()
-    check_needs(METHODS[every], needed)
+    METHODS[every].check(needed)
     if not needed:
         METHODS[every](BARE)
         return
     message = f"method '{every}' needs {' and '.join(needed)}, which the rollouts do not carry"
-    for ask in (lambda: check_needs(METHODS[every], ["correct"]), lambda: METHODS[every](BARE)):
+    for ask in (lambda: METHODS[every].check(["correct"]), lambda: METHODS[every](BARE)):
         with pytest.raises(ValueError) as error:
             ask()
         assert str(error.value) == message
@@ -33,18 +34,22 @@ def test_what_is_missing_is_named_before_training_and_at_the_call(every):
 
 def test_an_unknown_option_is_refused_with_the_near_one(every):
     for ask in (METHODS[every].needs, lambda **options: METHODS[every](BARE, **options)):
-        with pytest.raises(ValueError, match=f"method '{every}' has no option 'smii'; (did you mean 'smi'|it has: )"):
+        with pytest.raises(
+            ValueError, match=f"method '{every}' has no option 'smii'; (did you mean 'smi'|known: .|there is none)"
+        ):
             ask(smii=1)
 
 
 def test_k_beyond_the_group_is_refused_before_training():
-    check_needs(METHODS["pass_at_k"], [], group_size=5)
+    METHODS["pass_at_k"].check([], group_size=5)
     with pytest.raises(
-        ValueError, match="method 'pkpo' with k=16 needs groups of 16 or more; got 8 completions a prompt"
+        ValueError, match=r"'pkpo' with k=16 gives every .* of 8 the advantage 0: lower k, or sample more"
     ):
-        check_needs(METHODS["pkpo"], [], group_size=8, k=16)
-    with pytest.raises(ValueError, match="method 'pass_at_k' with k=4 needs groups of 5 or more; got 2"):
-        check_needs(METHODS["pass_at_k"], [], group_size=2)
+        METHODS["pkpo"].check([], group_size=8, k=16)
+    with pytest.raises(
+        ValueError, match="'pass_at_k' with k=4 gives every completion in a group of 2 the advantage 0"
+    ):
+        METHODS["pass_at_k"].check([], group_size=2)
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])
@@ -57,15 +62,100 @@ def test_a_group_size_is_refused_if_and_only_if_no_group_of_it_has_an_advantage(
         found = [METHODS[name](Rollouts((torch.arange(size) < c).float(), groups), k=k, **options).advantages
                  for c in range(size + 1)]  # fmt: skip
         if any(advantages.any() for advantages in found):
-            check_needs(METHODS[name], [], size, k=k, **options)
+            METHODS[name].check([], size, k=k, **options)
         else:
-            with pytest.raises(ValueError, match=f"with k={k} needs groups of .* or more; got {size}"):
-                check_needs(METHODS[name], [], size, k=k, **options)
+            with pytest.raises(ValueError, match=f"with k={k} gives every completion in a group of {size} the"):
+                METHODS[name].check([], size, k=k, **options)
 
 
-def test_a_plain_function_is_no_method():
-    with pytest.raises(ValueError, match="a method has name, stage, source and needs"):
-        check_needs(lambda rollouts: rollouts, [])
+@pytest.mark.parametrize("thing", [lambda rollouts: rollouts, object, None, 3], ids=str)
+def test_what_is_no_method_is_refused_with_the_decorator_named(thing):
+    with pytest.raises(UsageError, match="expected a name of METHODS or a function with @dra_grpo"):
+        adjust_rewards([1.0, 0.0], None, method=thing)
+    with pytest.raises(UsageError, match="@dra_grpo"):
+        METHODS["mine"] = thing
+
+
+def test_a_method_of_ones_own_is_a_function_with_a_decorator(rich):
+    @dra_grpo.method(needs="logprobs")
+    def rare(rollouts, *, beta=0.5):
+        """R̃ = R·(1 + β·|log p|)."""
+        return rollouts.precise_rewards * (1 + beta * rollouts.logprobs.abs())
+
+    @dra_grpo.method(stage="advantage", name="centred")
+    def plain(rollouts):
+        return rollouts.rewards - rollouts.index.mean(rollouts.rewards, rollouts.scored)[rollouts.index.group]
+
+    found = adjust_rewards([1.0, 0.0], None, method=rare, logprobs=[-2.0, -1.0], beta=1.0)
+    assert found.rewards.tolist() == [3.0, 0.0]
+    assert (rare.name, rare.stage, rare.options, rare.needs()) == ("rare", "reward", {"beta": 0.5}, ("logprobs",))
+    assert rare.summary == "R̃ = R·(1 + β·|log p|)."
+    with pytest.raises(UsageError, match="method 'rare' needs logprobs"):
+        adjust_rewards([1.0, 0.0], None, method=rare)
+    with pytest.raises(UsageError, match="method 'centred' has no option 'beta'; there is none"):
+        adjust_rewards([1.0, 0.0], None, method=plain, beta=1)
+    assert adjust_rewards([[1.0, 0.0]], None, method=plain).to_advantages().tolist() == [[0.5, -0.5]]
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"needs": "embedding"}, "needs 'embedding'; expected some of embeddings, correct, logprobs, answers, texts"),
+        ({"stage": "rewards"}, "stage is 'rewards'; expected 'reward' or 'advantage'"),
+    ],
+    ids=["needs", "stage"],
+)
+def test_a_misspelt_need_or_stage_is_refused_where_it_is_written(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        dra_grpo.method(**arguments)(lambda rollouts: rollouts.rewards)
+
+
+READS = {
+    "dra": {
+        **dict.fromkeys(["correct_only=True", "normalize='mean'", "wrong='keep'", "min_spread=0.02"], True),
+        **dict.fromkeys(["", "negative='mirror'", "smi='logdet'", "std_floor=0.1"], False),
+    },
+    "random": {"": True, "match=False": False, "match=False,correct_only=True": True},
+    "permuted": {"": False, "among='correct'": True, "correct_only=True": True},
+    "length": {"": True, "match=False": False},
+    "uniqueness": {"": False, "rows='correct'": True},
+}
+BY_DEFAULT = {
+    **dict.fromkeys(["dra-robust", "dra-signed", "dra-blend", "evol", "pass_at_k", "pkpo", "pkpo-loo"], True),
+    **dict.fromkeys(["none", "mmr", "darling", "logdet_marginal", "unlikeliness", "risk_sensitive"], False),
+    "permuted-correct": True,
+}
+
+
+@pytest.mark.parametrize(
+    "name, options, reads",
+    [(name, options, reads) for name, cases in READS.items() for options, reads in cases.items()]
+    + [(name, "", reads) for name, reads in BY_DEFAULT.items()],
+)
+def test_whether_correctness_is_read(name, options, reads):
+    assert METHODS[name].reads_correct(**eval(f"dict({options})")) is reads
+
+
+@pytest.mark.parametrize(
+    "name, options, message",
+    [
+        ("dra", {"clamp": "no"}, "clamp is 'no'; expected true or false, such as True"),
+        ("dra", {"jitter": True}, "jitter is True; expected a finite number, such as 0.001"),
+        ("dra", {"jitter": float("nan")}, "jitter is nan; expected a finite number"),
+        ("pkpo", {"k": 2.0}, "k is 2.0; expected a whole number, such as 4"),
+        ("dra", {"smi": ["logdet"]}, r"smi is \['logdet'\]; expected a name, such as 'graph_cut'"),
+        ("dra", {"smi": "lgdet"}, "with options {'smi': 'lgdet'}: unknown smi 'lgdet'"),
+        ("mmr", {"lam": "much"}, "with options {'lam': 'much'}: '<=' not supported"),
+        ("uniqueness", {"clusters": "no:such"}, "'no:such' cannot be loaded"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused_before_training(name, options, message):
+    with pytest.raises(UsageError, match=message):
+        METHODS[name].check(**options)
+
+
+def test_a_callable_option_passes_the_check():
+    METHODS["darling"].check(clusters=str.__eq__)
 
 
 def test_a_preset_shows_in_the_options_and_can_be_overridden(rich):
@@ -137,11 +227,15 @@ def test_a_method_from_another_installed_package(tmp_path):
     info = tmp_path / "tenfold-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tenfold\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[dra_grpo.methods]\nten-fold = tenfold:method\n")
+    (info / "entry_points.txt").write_text("[dra_grpo.methods]\nten-fold = tenfold:method\nbare = tenfold:tenfold\n")
     code = (
         "import torch, dra_grpo\n"
         "from dra_grpo import METHODS, adjust_rewards\n"
-        "assert 'ten-fold' in METHODS.names() and 'ten-fold' not in METHODS\n"
+        "assert 'ten-fold' in METHODS.names() and 'ten-fold' in METHODS and 'ten_fold' in METHODS\n"
+        "assert METHODS.get('ten_fold') is METHODS['ten-fold'] and METHODS.get('tenfold') is None\n"
+        "try: METHODS['bare']\n"
+        "except ValueError as error: assert '@dra_grpo.method' in str(error)\n"
+        "else: raise AssertionError\n"
         "assert METHODS['ten_fold'].summary == 'R̃ = 10·R.'\n"
         "print(adjust_rewards(torch.ones(2), None, method='ten-fold', factor=3.0).rewards.tolist())\n"
     )

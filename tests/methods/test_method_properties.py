@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import pytest
 import torch
 
-from dra_grpo import METHODS, adjust_rewards
-from dra_grpo.methods import MethodProtocol
+from dra_grpo import METHODS, adjust_rewards, grpo_advantages
+from dra_grpo.methods import Method
 
 
 def test_it_says_what_it_is(every):
     found = METHODS[every]
-    assert isinstance(found, MethodProtocol)
+    assert isinstance(found, Method)
     assert found.name == every
     assert found.stage in ("reward", "advantage")
     assert found.source
@@ -149,6 +152,46 @@ def test_the_only_scored_row_of_a_group_is_left_alone(every, rich, without_score
         assert (adjusted.advantages == 0).all()
 
 
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_an_infinite_reward_counts_as_no_score_and_no_advantage_is_ever_infinite(every, scale, rich, same):
+    rollouts = rich((6, 4, 3, 2))
+    rewards = rollouts.rewards.clone()
+    rewards[[0, 5, 6, 13, 14]] = torch.tensor([torch.inf, -torch.inf, torch.inf, -torch.inf, torch.inf]).double()
+    rewards[2] = torch.nan
+    options = {"std_floor": 0.5} if "std_floor" in METHODS[every].options else {}
+    options |= {"scale": scale} if "scale" in METHODS[every].options else {}
+    with pytest.warns(UserWarning, match=f"method '{every}': 5 of 15 rewards are infinite") as caught:
+        found = METHODS[every](replace(rollouts, rewards=rewards), **options)
+    assert len(caught) == 1
+    advantages = found.to_advantages(scale)
+    assert advantages.isfinite().all()
+    assert (advantages[~rewards.isfinite()] == 0).all()
+    unscored = replace(rollouts, rewards=rewards.nan_to_num(torch.nan, torch.nan, torch.nan))
+    same(found, METHODS[every](unscored, **options))
+
+
+def test_rewards_at_the_end_of_the_floats_give_finite_advantages(every, rich):
+    rollouts = rich(dtype=torch.float32)
+    huge = replace(rollouts, rewards=torch.where(rollouts.rewards > 0, 3e38, -3e38))
+    with warnings.catch_warnings(action="ignore"):
+        for scale in ("group", "batch", "none"):
+            assert METHODS[every](huge).to_advantages(scale).isfinite().all()
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "none"])
+def test_what_to_train_on_is_the_methods_own_or_grpos(every, scale, rich):
+    rollouts = rich((4, 4))
+    shape = (2, 4)
+    adjusted = METHODS[every](rollouts)
+    expected = adjusted.advantages
+    if adjusted.stage == "reward":
+        floor = METHODS[every].options.get("std_floor", 0.0)
+        expected = grpo_advantages(adjusted.rewards, rollouts.groups, scale, 1e-3, floor)
+    found = adjusted.reshape(shape).to_advantages(scale, 1e-3)
+    assert found.shape == shape
+    assert torch.equal(found.flatten(), expected)
+
+
 def test_nothing_in_nothing_out(every, rich, take):
     adjusted = METHODS[every](take(rich(), torch.arange(0)))
     assert adjusted.rewards.shape == adjusted.weights.shape == adjusted.smi.shape == (0,)
@@ -183,7 +226,9 @@ def test_integer_rewards_are_taken(every, rich, same):
 
 
 def test_hyphen_and_underscore_are_the_same(every):
-    assert METHODS[every.replace("-", "_")] is METHODS[every.replace("_", "-")] is METHODS[every]
+    for spelling in (every, every.replace("-", "_"), every.replace("_", "-")):
+        assert spelling in METHODS
+        assert METHODS[spelling] is METHODS.get(spelling) is METHODS[every]
 
 
 def test_inputs_are_not_written_to(every, rich):

@@ -149,7 +149,7 @@ def test_a_dry_run_refuses_what_is_no_function_or_prompt(flags, message):
 @pytest.mark.parametrize("k", [8, 9])
 def test_a_dry_run_refuses_a_k_as_large_as_the_group(k):
     flags = ["--method", "pass-at-k", "--method_options.k", str(k)]
-    with pytest.raises(UsageError, match=f"k={k} needs groups of {k + 1} or more; got 8 completions a prompt"):
+    with pytest.raises(UsageError, match=f"k={k} gives every completion in a group of 8 the advantage 0"):
         plan(settings(ROOT / "src/dra_grpo/recipes/countdown.yaml", *flags))
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from dra_grpo.core.columns import column, group_ids
 from dra_grpo.errors import UsageError
 
 
@@ -33,16 +35,15 @@ class GroupIndex:
     size: Tensor
 
     @classmethod
-    def from_ids(cls, groups: Tensor) -> GroupIndex:
-        """Index N integer group ids, any integers in any order.
+    def from_ids(cls, groups: Any) -> GroupIndex:
+        """Index N group ids, in any order: integers, or strings and other hashable ids.
 
         Raises:
-            ValueError: `groups` is not a 1-D integer tensor.
+            ValueError: `groups` is not one id a row.
         """
-        if groups.dim() != 1 or groups.is_floating_point() or groups.is_complex():
-            raise UsageError(
-                f"groups must be one integer a row, shape (N,); got {groups.dtype} of shape {tuple(groups.shape)}"
-            )
+        groups = group_ids(groups)
+        if groups.dim() != 1:
+            raise UsageError(f"groups must be one id a row, shape (N,); got shape {tuple(groups.shape)}")
         _, group, size = torch.unique(groups, return_inverse=True, return_counts=True)
         order = torch.argsort(group, stable=True)
         start = torch.cumsum(size, 0) - size
@@ -90,12 +91,18 @@ def group_max(index: GroupIndex, rows: Tensor, where: Tensor) -> Tensor:
     return lowest.scatter_reduce(0, index.group, rows.masked_fill(~where, -torch.inf), "amax")
 
 
-def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, GroupIndex]:
-    """Rewards as N flat rows with their group index: (B, G) row by row, (N,) as one group or by `groups`.
+def flatten_groups(rewards: Any, groups: Any = None) -> tuple[Tensor, GroupIndex, tuple[int, ...]]:
+    """Rewards as N flat rows with their group index, and the shape they came in.
+
+    Args:
+        rewards: (B, G) row by row, or (N,) as one group or by `groups`; a tensor, an array, a list or a column.
+        groups: None, or (N,) ids.
 
     Raises:
         ValueError: shapes that do not fit.
     """
+    rewards = column(rewards, "rewards")
+    groups = None if groups is None else group_ids(groups)
     if rewards.dim() == 2 and groups is None:
         ids = torch.arange(rewards.shape[0], device=rewards.device).repeat_interleave(rewards.shape[1])
     elif rewards.dim() == 1 and groups is None:
@@ -108,4 +115,4 @@ def flatten_groups(rewards: Tensor, groups: Tensor | None) -> tuple[Tensor, Grou
             f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
             f"got rewards of shape {tuple(rewards.shape)} and {found}"
         )
-    return rewards.reshape(-1), GroupIndex.from_ids(ids)
+    return rewards.reshape(-1), GroupIndex.from_ids(ids), tuple(rewards.shape)

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from dra_grpo.core.advantages import Scale, grpo_advantages
+from dra_grpo.core.columns import column, group_ids
 from dra_grpo.core.groups import GroupIndex
 from dra_grpo.errors import UsageError
 
 Stage = Literal["reward", "advantage"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Rollouts:
     """N scored completions of B prompts, as flat rows in any order.
 
+    Tensors, arrays, lists and data-frame columns are taken alike, and are tensors on the rewards' device afterwards.
+
     Attributes:
-        rewards: (N,), NaN where a completion could not be scored; integers and bools are promoted.
-        groups: integer (N,), which prompt each row answers.
+        rewards: (N,), NaN or infinite where a completion could not be scored; integers and bools are promoted.
+        groups: (N,), which prompt each row answers: integers, or strings and other hashable ids.
         embeddings: (N, D), any float dtype; rows without a score are not looked at.
         correct: bool (N,), from the accuracy reward alone; None means rewards > 0.
         logprobs: (N,), each completion's mean token log-probability under the policy that sampled it.
@@ -33,36 +37,50 @@ class Rollouts:
         ValueError: shapes that do not fit, or NaN or infinity in the embedding of a scored row.
 
     Example:
-        >>> rollouts = Rollouts(torch.tensor([1., 0., torch.nan]), torch.tensor([4, 4, 9]))
+        >>> rollouts = Rollouts([1., 0., None], ["a", "a", "b"])
         >>> rollouts.scored, rollouts.is_correct
         (tensor([ True,  True, False]), tensor([ True, False, False]))
     """
 
     rewards: Tensor
     groups: Tensor
-    embeddings: Tensor | None = None
-    correct: Tensor | None = None
-    logprobs: Tensor | None = None
-    answers: Sequence[str | None] | None = None
-    texts: Sequence[str] | None = None
+    embeddings: Tensor | None
+    correct: Tensor | None
+    logprobs: Tensor | None
+    answers: Sequence[Any] | None
+    texts: Sequence[str] | None
 
-    def __post_init__(self) -> None:
-        if self.rewards.dim() != 1:
+    def __init__(
+        self,
+        rewards: Any,
+        groups: Any,
+        embeddings: Any = None,
+        correct: Any = None,
+        logprobs: Any = None,
+        answers: Sequence[Any] | None = None,
+        texts: Sequence[Any] | None = None,
+    ):
+        rewards = column(rewards, "rewards")
+        if rewards.dim() != 1:
             raise UsageError(
-                f"Rollouts takes flat rewards (N,) and one group id a row; got shape {tuple(self.rewards.shape)}"
+                f"Rollouts takes flat rewards (N,) and one group id a row; got shape {tuple(rewards.shape)}"
             )
-        for name in ("groups", "correct", "logprobs"):
-            value = getattr(self, name)
-            if value is not None and value.shape != self.rewards.shape:
+        columns = {"groups": group_ids(groups), "correct": correct, "logprobs": logprobs, "embeddings": embeddings}
+        for name, value in columns.items():
+            if value is None:
+                continue
+            columns[name] = value = column(value, name).to(rewards.device)
+            if name != "embeddings" and value.shape != rewards.shape:
                 raise UsageError(
-                    f"{name} must be shaped like rewards, {tuple(self.rewards.shape)}; got {tuple(value.shape)}"
+                    f"{name} must be shaped like rewards, {tuple(rewards.shape)}; got {tuple(value.shape)}"
                 )
-        for name in ("answers", "texts"):
-            value = getattr(self, name)
-            if value is not None and len(value) != len(self.rewards):
-                raise UsageError(f"{name} must hold one entry a reward, {len(self.rewards)}; got {len(value)}")
-        if not self.rewards.is_floating_point():
-            object.__setattr__(self, "rewards", self.rewards.float())
+        lists = {"answers": answers, "texts": texts}
+        for name, value in lists.items():
+            if value is not None and len(value) != len(rewards):
+                raise UsageError(f"{name} must hold one entry a reward, {len(rewards)}; got {len(value)}")
+            lists[name] = value if value is None else list(value)
+        rewards = rewards if rewards.is_floating_point() else rewards.float()
+        vars(self).update(rewards=rewards, **columns, **lists)
         if self.embeddings is not None:
             self._check_embeddings(self.embeddings)
 
@@ -92,18 +110,19 @@ class Rollouts:
 
     @cached_property
     def scored(self) -> Tensor:
-        """bool (N,), the rows whose reward is not NaN."""
-        return ~self.rewards.isnan()
+        """bool (N,), the rows whose reward is a finite number."""
+        return self.rewards.isfinite()
 
     @cached_property
     def is_correct(self) -> Tensor:
         """bool (N,), `correct` where it is given and rewards > 0 where not; never an unscorable row."""
-        return self.scored & (self.rewards > 0 if self.correct is None else self.correct.bool())
+        return self.scored & ((self.rewards if self.correct is None else self.correct) > 0)
 
     @cached_property
     def precise_rewards(self) -> Tensor:
-        """The rewards in at least float32."""
-        return self.rewards.to(torch.promote_types(self.rewards.dtype, torch.float32))
+        """The rewards in at least float32, NaN where a row is unscorable."""
+        precise = self.rewards.to(torch.promote_types(self.rewards.dtype, torch.float32))
+        return precise.masked_fill(~self.scored, torch.nan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,23 +133,52 @@ class Adjusted:
         rewards: adjusted rewards; the raw ones at the advantage stage.
         weights: adjusted over raw reward (1 where the raw one is 0 and the method defines no weight of its own).
         smi: each row's SMI with its group; 0 where the method measures none.
-        stage: "reward": the engine computes advantages from `rewards`. "advantage": it takes `advantages`.
+        index: the groups, over flat rows.
         advantages: None at the reward stage.
+        std_floor: least σ that rewards of the reward stage are divided by.
 
-    All are shaped like the raw rewards. Unscorable rows are NaN in rewards, weights and smi, and 0 in advantages.
+    The tensors are shaped like the raw rewards. Unscorable rows are NaN in rewards, weights and smi, and 0 in
+    advantages.
     """
 
     rewards: Tensor
     weights: Tensor
     smi: Tensor
-    stage: Stage = "reward"
+    index: GroupIndex
     advantages: Tensor | None = None
+    std_floor: float = 0.0
+
+    @property
+    def stage(self) -> Stage:
+        """ "reward": advantages are computed from `rewards`. "advantage": `advantages` are the method's own."""
+        return "reward" if self.advantages is None else "advantage"
+
+    def to_advantages(self, scale: Scale = "group", eps: float = 1e-4) -> Tensor:
+        """What to train on: the method's own advantages, or GRPO's of the adjusted rewards with its `std_floor`.
+
+        Args:
+            scale, eps: see `grpo_advantages`. At the advantage stage they are not looked at: there `scale` and `eps`
+                are options of the methods that divide by σ.
+
+        Returns:
+            Shaped like the rewards; finite, 0 for unscorable rows.
+
+        Example:
+            >>> rollouts = Rollouts([1., 0., 0., 1.], [0, 0, 0, 0])
+            >>> Adjusted.from_rewards(rollouts, rollouts.rewards).to_advantages()
+            tensor([ 0.8659, -0.8659, -0.8659,  0.8659])
+        """
+        if self.advantages is not None:
+            return self.advantages
+        flat = self.rewards.reshape(-1)
+        return grpo_advantages(flat, self.index.group, scale, eps, self.std_floor).reshape(self.rewards.shape)
 
     @classmethod
-    def from_weights(cls, rollouts: Rollouts, weights: Tensor, smi: Tensor) -> Adjusted:
+    def from_weights(cls, rollouts: Rollouts, weights: Tensor, smi: Tensor, std_floor: float = 0.0) -> Adjusted:
         """R̃ = R·w, with the unscorable rows marked."""
         blank = torch.where(rollouts.scored, 0.0, torch.nan)
-        return cls(rollouts.precise_rewards * weights + blank, weights + blank, smi + blank)
+        rewards = rollouts.precise_rewards * weights
+        return cls(rewards, weights + blank, smi + blank, rollouts.index, std_floor=std_floor)
 
     @classmethod
     def from_rewards(cls, rollouts: Rollouts, rewards: Tensor, smi: Tensor | None = None) -> Adjusted:
@@ -138,7 +186,8 @@ class Adjusted:
         raw = rollouts.precise_rewards
         blank = torch.where(rollouts.scored, 0.0, torch.nan)
         weights = torch.where(raw == 0, 1.0, rewards / torch.where(raw == 0, 1.0, raw))
-        return cls(rewards + blank, weights + blank, (torch.zeros_like(raw) if smi is None else smi) + blank)
+        smi = torch.zeros_like(raw) if smi is None else smi
+        return cls(rewards + blank, weights + blank, smi + blank, rollouts.index)
 
     @classmethod
     def from_advantages(
@@ -147,16 +196,19 @@ class Adjusted:
         """Advantages in place of the engine's own; the rewards stay raw."""
         raw = rollouts.precise_rewards
         blank = torch.where(rollouts.scored, 0.0, torch.nan)
-        return cls(
-            raw,
-            (torch.ones_like(raw) if weights is None else weights) + blank,
-            (torch.zeros_like(raw) if smi is None else smi) + blank,
-            "advantage",
-            torch.where(rollouts.scored, advantages, 0.0),
-        )
+        weights = torch.ones_like(raw) if weights is None else weights
+        smi = torch.zeros_like(raw) if smi is None else smi
+        advantages = torch.where(rollouts.scored, advantages, 0.0)
+        return cls(raw, weights + blank, smi + blank, rollouts.index, advantages)
+
+    def without(self, rows: Tensor) -> Adjusted:
+        """The same with the rows of a bool mask marked as unscorable."""
+        rewards, weights, smi = (x.masked_fill(rows, torch.nan) for x in (self.rewards, self.weights, self.smi))
+        advantages = None if self.advantages is None else self.advantages.masked_fill(rows, 0.0)
+        return replace(self, rewards=rewards, weights=weights, smi=smi, advantages=advantages)
 
     def reshape(self, shape: Sequence[int]) -> Adjusted:
         """The same with every tensor in another shape."""
         advantages = None if self.advantages is None else self.advantages.reshape(shape)
         rewards, weights, smi = (x.reshape(shape) for x in (self.rewards, self.weights, self.smi))
-        return Adjusted(rewards, weights, smi, self.stage, advantages)
+        return replace(self, rewards=rewards, weights=weights, smi=smi, advantages=advantages)

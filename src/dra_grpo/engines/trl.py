@@ -17,13 +17,13 @@ from torch import Tensor
 
 from dra_grpo.completions import part, policy_text
 from dra_grpo.config import DRAConfig
-from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
+from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.embedders import Embedder, as_embedder
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
 from dra_grpo.engines.checks import check_config, check_hooks, correctness_column
 from dra_grpo.engines.diagnostics import distinct_share, step_figures, text_keys
 from dra_grpo.errors import UsageError, require
-from dra_grpo.methods import METHODS, check_needs
+from dra_grpo.methods import METHODS
 from dra_grpo.registry import load_path
 
 require("trl", "trl", "the TRL engine")
@@ -72,7 +72,7 @@ class DiversityAwareMixin(_Trainer):
         check_hooks(super(), HOOKS)
         self._dra = dra or DRAConfig()
         check_config(self._dra)
-        self._method = METHODS[self._dra.method]
+        self._method = METHODS.find(self._dra.method)
         self._options = dict(self._dra.method_options)
         self._needs = self._method.needs(**self._options)
         if self._method.stage == "advantage" and not isinstance(self, GRPOTrainer):
@@ -86,7 +86,7 @@ class DiversityAwareMixin(_Trainer):
                 f"multi_objective_aggregation={self.multi_objective_aggregation!r} normalises each reward function by "
                 "itself, which leaves no total reward to adjust; use 'sum_then_normalize'"
             )
-        check_needs(self._method, self._needs, group_size=self.num_generations, **self._options)
+        self._method.check(group_size=self.num_generations, **self._options)
         self._correctness_column = correctness_column(self.reward_func_names, self._dra.correctness_reward)
         self._options |= self._trainer_options()
         self._embedder = self._build_embedder(embedder) if "embeddings" in self._needs else None
@@ -102,7 +102,7 @@ class DiversityAwareMixin(_Trainer):
 
     def _trainer_options(self) -> dict[str, Any]:
         """The method's options that the trainer decides: its normalisation."""
-        known = getattr(self._method, "options", {})
+        known = self._method.options
         scale = {"scale": getattr(self, "scale_rewards", None), "eps": TRL_EPS}
         return {k: v for k, v in scale.items() if k in known and k not in self._options and v is not None}
 
@@ -139,7 +139,7 @@ class DiversityAwareMixin(_Trainer):
             gather_object([self._answer(text) for text in texts]) if self._answer else None,
             gather_object(texts) if "texts" in self._needs else None,
         )
-        moving = {"step": self.state.global_step} if "step" in getattr(self._method, "options", {}) else {}
+        moving = {"step": self.state.global_step} if "step" in self._method.options else {}
         adjusted = self._method(rollouts, **{**moving, **self._options})
         table[:, -1] = adjusted.rewards.to(table.dtype) - raw
         self.adjustment = rollouts, adjusted
@@ -172,12 +172,11 @@ class DiversityAwareMixin(_Trainer):
         """
         if self.adjustment is None:
             return None
-        rollouts, adjusted = self.adjustment
+        _, adjusted = self.adjustment
         scale: Any = getattr(self, "scale_rewards", "none")
-        floor = {**getattr(self._method, "options", {}), **self._options}.get("std_floor", 0.0)
-        if adjusted.advantages is not None or not floor or scale == "none":
-            return adjusted.advantages
-        return grpo_advantages(adjusted.rewards, rollouts.groups, scale, eps=TRL_EPS, std_floor=floor)
+        if adjusted.stage == "reward" and (not adjusted.std_floor or scale == "none"):
+            return None
+        return adjusted.to_advantages(scale, TRL_EPS)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         metrics = self._metrics["train"]

@@ -2,19 +2,18 @@
 
 from dra_grpo.methods.clusters import cluster_fields
 from dra_grpo.methods.darling import darling
-from dra_grpo.methods.dra import dra
+from dra_grpo.methods.dra import DRA_ROBUST, dra
 from dra_grpo.methods.dra_blend import dra_blend
-from dra_grpo.methods.dra_robust import DRA_ROBUST
 from dra_grpo.methods.dra_signed import dra_signed
 from dra_grpo.methods.evol import evol
 from dra_grpo.methods.length import length, length_fields
 from dra_grpo.methods.logdet_marginal import logdet_marginal
-from dra_grpo.methods.method import Method, MethodProtocol, check_needs
+from dra_grpo.methods.method import Method, as_method
 from dra_grpo.methods.mmr import mmr
 from dra_grpo.methods.none import none
-from dra_grpo.methods.pass_at_k import pass_at_k, pass_at_k_group
+from dra_grpo.methods.pass_at_k import pass_at_k
 from dra_grpo.methods.permuted import permuted
-from dra_grpo.methods.pkpo import pkpo, pkpo_group
+from dra_grpo.methods.pkpo import pkpo
 from dra_grpo.methods.random_embeddings import random_embeddings, random_fields
 from dra_grpo.methods.risk_sensitive import risk_sensitive
 from dra_grpo.methods.uniqueness import uniqueness
@@ -23,7 +22,7 @@ from dra_grpo.registry import Registry
 
 DRA, OURS = "arXiv 2505.09655", "this project"
 
-METHODS = Registry[MethodProtocol](
+METHODS = Registry[Method](
     "method",
     "dra_grpo.methods",
     {
@@ -41,8 +40,8 @@ METHODS = Registry[MethodProtocol](
             Method("logdet_marginal", logdet_marginal, "reward", ("embeddings",), "arXiv 2605.11461"),
             Method("evol", evol, "reward", ("embeddings",), "arXiv 2509.15194"),
             Method("unlikeliness", unlikeliness, "reward", ("logprobs",), "arXiv 2506.02355"),
-            Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751", least_group=pass_at_k_group),
-            Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201", least_group=pkpo_group),
+            Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751"),
+            Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201"),
             Method("pkpo-loo", pkpo, "advantage", (), "arXiv 2505.15201", {"baseline": "loo-1"}),
             Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
             # controls
@@ -53,6 +52,7 @@ METHODS = Registry[MethodProtocol](
             Method("length", length, "reward", length_fields, DRA),
         )
     },
+    as_method,
 )
 
-__all__ = ["METHODS", "Method", "MethodProtocol", "check_needs"]
+__all__ = ["METHODS", "Method"]

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
-
 from dra_grpo.core import Adjusted, Rollouts, flatten_groups
+from dra_grpo.core.columns import column
 from dra_grpo.errors import UsageError
-from dra_grpo.methods import METHODS, MethodProtocol
+from dra_grpo.methods import METHODS, Method
 
 
 def adjust_rewards(
-    rewards: Tensor,
-    embeddings: Tensor | None,
-    groups: Tensor | None = None,
+    rewards: Any,
+    embeddings: Any,
+    groups: Any = None,
     *,
-    method: str | MethodProtocol = "dra",
-    correct: Tensor | None = None,
-    logprobs: Tensor | None = None,
+    method: str | Method = "dra",
+    correct: Any = None,
+    logprobs: Any = None,
     answers: Sequence[Any] | None = None,
     texts: Sequence[Any] | None = None,
     **options: Any,
@@ -27,9 +26,11 @@ def adjust_rewards(
     """Adjust the rewards of groups of completions for diversity: by default R̃_i = R_i / (1 + Σ_{j≠i} cos(x_i, x_j)).
 
     Args:
-        rewards: (N,) or (B, G), any dtype; NaN where a completion could not be scored.
+        rewards: (N,) or (B, G), any dtype; NaN, None or infinity where a completion could not be scored. Like all that
+            follow, a tensor, an array, a list or a data-frame column.
         embeddings: (N, D) or (B, G, D), any float dtype; None for a method that needs none.
-        groups: integer (N,), which prompt each row answers, in any order and ragged; None for (B, G) or one group.
+        groups: (N,), which prompt each row answers, integers or strings in any order and ragged; None for (B, G) or
+            one group.
         method: a name in `METHODS` (hyphen or underscore) or a method object.
         correct: bool, shaped like `rewards`; None means rewards > 0.
         logprobs: shaped like `rewards`, mean token log-probabilities, for the methods that need them.
@@ -38,8 +39,8 @@ def adjust_rewards(
         **options: the method's own, such as `smi="logdet"`.
 
     Returns:
-        `Adjusted` with `.rewards`, `.weights`, `.smi` shaped like `rewards`, `.stage`, and `.advantages` (None at the
-        reward stage).
+        `Adjusted` with `.rewards`, `.weights`, `.smi` shaped like `rewards`, `.stage`, `.advantages` (None at the
+        reward stage), and `.to_advantages()`, what to train on.
 
     Raises:
         ValueError: shapes that do not fit, NaN or infinity in a scored row's embedding, an unknown method or option,
@@ -53,33 +54,29 @@ def adjust_rewards(
 
     Source: DRA-GRPO, arXiv 2505.09655; each method's own in `METHODS[name].source`.
     """
-    chosen = METHODS[method] if isinstance(method, str) else method
-    flat, index = flatten_groups(rewards, groups)
-    shape = tuple(rewards.shape)
-    if embeddings is not None:
-        if tuple(embeddings.shape[:-1]) != shape:
-            raise UsageError(
-                f"embeddings must be rewards' shape {shape} with a last dimension D; got {tuple(embeddings.shape)}"
+    chosen = METHODS.find(method)
+    flat, index, shape = flatten_groups(rewards, groups)
+    columns = {"embeddings": embeddings, "correct": correct, "logprobs": logprobs}
+    for name, value in columns.items():
+        if value is None:
+            continue
+        value = column(value, name)
+        fits = tuple(value.shape[: len(shape)]) == shape and value.dim() == len(shape) + (name == "embeddings")
+        if not fits:
+            expected = (
+                f"rewards' shape {shape} with a last dimension D"
+                if name == "embeddings"
+                else f"shaped like rewards, {shape}"
             )
-        embeddings = embeddings.reshape(len(flat), embeddings.shape[-1])
-    for name, value in (("correct", correct), ("logprobs", logprobs)):
-        if value is not None and tuple(value.shape) != shape:
-            raise UsageError(f"{name} must be shaped like rewards, {shape}; got {tuple(value.shape)}")
-    rollouts = Rollouts(
-        flat,
-        index.group,
-        embeddings,
-        None if correct is None else correct.reshape(-1),
-        None if logprobs is None else logprobs.reshape(-1),
-        _flat(answers, shape),
-        _flat(texts, shape),
-    )
+            raise UsageError(f"{name} must be {expected}; got {tuple(value.shape)}")
+        columns[name] = value.flatten(0, 1) if len(shape) == 2 else value
+    rollouts = Rollouts(flat, index.group, **columns, answers=_flat(answers, shape), texts=_flat(texts, shape))
     return chosen(rollouts, **options).reshape(shape)
 
 
 def _flat(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[Any] | None:
     """B lists of G as one list of B·G; a flat list as it is."""
-    if values is None or len(shape) != 2 or not values or not isinstance(values[0], list | tuple):
+    if values is None or len(shape) != 2 or not len(values) or not isinstance(values[0], list | tuple):
         return values
     if any(len(group) != shape[1] for group in values):
         raise UsageError(f"texts and answers must be shaped like rewards, {shape}; got lists of other lengths")

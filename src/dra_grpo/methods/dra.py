@@ -11,6 +11,19 @@ from dra_grpo.core import Adjusted, Rollouts, redundancy
 from dra_grpo.errors import UsageError
 from dra_grpo.methods.weights import gated, normalized, ordered, signed
 
+DRA_ROBUST = {
+    "clamp": True,  # 1 + SMI ≥ 1: negative cosines can neither blow a weight up nor turn its sign
+    "correct_only": True,  # a wrong answer's likeness says nothing about a correct one's redundancy
+    "negative": "mirror",  # the formula divides penalties too, so that copies of a mistake are punished least
+    "wrong": "keep",  # with a format reward the formula lets a different wrong answer beat copies of a correct one
+    "normalize": "mean",  # a gain is not a hidden learning rate, and all-wrong groups keep weight 1
+    "min_spread": 0.02,  # an all-correct group that differs less than paraphrases do has nothing to tell
+    "std_floor": 0.1,  # weights that differ by 0.5% give advantages of ±0.05, where σ alone makes them ±1.2
+}
+"""Options of `dra` that close every known trap. The last two are in units of similarity and of the reward. 0.02 suits
+sentence encoders; other embedders: benchmarks/paraphrase_spread.py. With rewards of 0 and 1, one correct completion
+among 64 makes σ = 0.125, so that the floor touches no group that GRPO learns from."""
+
 
 def dra(
     rollouts: Rollouts,
@@ -43,8 +56,8 @@ def dra(
             not a hidden change of learning rate; a group without a correct completion keeps weight 1.
         min_spread: an all-correct group whose mean similarities differ by less (`similarity_spread`, in units of
             similarity) keeps weight 1: set it to what a paraphrase moves your embedder.
-        std_floor: not applied here, where nothing is divided by σ: the engine divides by max(σ, std_floor) + eps, as
-            `grpo_advantages(..., std_floor=)` does, so that weights alone never become full-size advantages.
+        std_floor: least σ that `Adjusted.to_advantages` divides the rewards by, so that weights alone never become
+            full-size advantages.
 
     Returns:
         `Adjusted` at the reward stage; `rewards` is always `R · weights`.
@@ -73,4 +86,4 @@ def dra(
         )
     weights = gated(rollouts, 1 / (1 + value), min_spread, kernel)
     weights = signed(rollouts, normalized(rollouts, weights, normalize), negative)
-    return Adjusted.from_weights(rollouts, ordered(rollouts, weights, wrong), value)
+    return Adjusted.from_weights(rollouts, ordered(rollouts, weights, wrong), value, std_floor)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts
@@ -20,7 +18,7 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
 
     Returns:
         `Adjusted` at the advantage stage; 0 where σ = 0 (no correct completion, or fewer than k wrong ones) and in
-        groups of k or fewer (`check_needs` refuses a k that is not below the trainer's group size).
+        groups of k or fewer (`Method.check` refuses a k that is not below the group size).
 
     Raises:
         ValueError: k below 1.
@@ -42,8 +40,3 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
     advantages = torch.where(rollouts.is_correct, right[index.group], wrong[index.group])
     advantages = torch.where(((std > 0) & (n >= k))[index.group], advantages, 0.0)
     return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))
-
-
-def pass_at_k_group(options: dict[str, Any]) -> int:
-    """The smallest group with an advantage: all of k tries hold a correct completion or none does, and σ is 0."""
-    return options["k"] + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -54,8 +54,3 @@ def pkpo(rollouts: Rollouts, *, k: int = 4, baseline: Literal["loo", "loo-1"] | 
         advantages = advantages - c.to(advantages.dtype).div(n).div(n)
     advantages = torch.where(n < k + (baseline == "loo"), 0.0, advantages)
     return Adjusted.from_advantages(rollouts, advantages.to(rollouts.precise_rewards.dtype))
-
-
-def pkpo_group(options: dict[str, Any]) -> int:
-    """The smallest group with an advantage: "loo" draws k of the others."""
-    return options["k"] + (options["baseline"] == "loo")

@@ -47,7 +47,7 @@ def random_embeddings(
     if match:
         weights = matched(rollouts, weights, dra(rollouts, **options).weights)
     weights = ordered(rollouts, signed(rollouts, weights, negative), wrong)
-    return Adjusted.from_weights(rollouts, weights, value)
+    return Adjusted.from_weights(rollouts, weights, value, options.get("std_floor", 0.0))
 
 
 def random_fields(options: dict[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from dra_grpo.cli.tables import table
 from dra_grpo.engines.checks import check_config, correctness_column
-from dra_grpo.methods import METHODS, check_needs
+from dra_grpo.methods import METHODS
 from dra_grpo.tasks.prompts import system_text
 from dra_grpo.tasks.source import KNOWN_SIZES, is_local
 from dra_grpo.training.data import check_columns, check_count, training_rows
@@ -25,9 +25,7 @@ def plan(settings: Settings) -> str:
     """
     dra = dra_config(settings)
     check_config(dra)
-    method = METHODS[dra.method]
-    needs = method.needs(**dra.method_options)
-    check_needs(method, needs, settings.training.num_generations, **dra.method_options)
+    METHODS.find(dra.method).check(group_size=settings.training.num_generations, **dra.method_options)
     correctness_column([reward.__name__ for reward in reward_functions(settings)], dra.correctness_reward)
     return f"{table(['the run', ''], batch_rows(settings))}\n\n{_memory(settings)}"
 
