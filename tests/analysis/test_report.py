@@ -1,36 +1,63 @@
-"""The report: escaped, self-contained, and refused where there is nothing to report."""
+"""The page of a run: what it says first, what it is compared with, and every odd run opened."""
 
-import base64
 import json
 import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
+import yaml
 
-from dra_grpo.analysis.plots import CURVES, draw_curve, smoothed
-from dra_grpo.analysis.report import _labelled, write_picture, write_report
+from dra_grpo.analysis.report import REFERENCE, write_picture, write_report
 from dra_grpo.errors import UsageError
+from dra_grpo.training.arguments import parse_settings
+from dra_grpo.training.run import resolved_yaml
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'{{ 7*7 }}"
+SERIES = (
+    "dra/raw_reward", "reward", "dra/distinct_completions", "dra/similarity", "dra/weight_min", "dra/weight_max",
+    "dra/smi", "dra/effective_sample_size", "dra/raw_zero_variance", "frac_reward_zero_std", "dra/inversions",
+)  # fmt: skip
+CURVES = 6
+NAN = float("nan")
+
+
+def results(value, low=None, high=None):
+    entry = {"value": value, "low": value - 0.1 if low is None else low, "high": value + 0.1 if high is None else high}
+    return dict.fromkeys(("pass@1", "pass@16", "distinct", "coverage"), entry)
+
+
+def write_evaluation(folder, trained, base=0.5, method="dra", problems=500):
+    folder.mkdir(exist_ok=True, parents=True)
+    sides = {"base": results(base), "trained": results(trained), "difference": results(trained - base)}
+    about = {"task": "countdown", "split": "test", "problems": problems, "method": method}
+    (folder / "eval.json").write_text(json.dumps({**about, **sides}))
+
+
+def write_metrics(folder, lines):
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 @pytest.fixture
 def run(tmp_path):
+    """A finished run of the recipe `countdown` with a model that writes HTML."""
     folder = tmp_path / "run"
-    folder.mkdir()
-    keys = {key for curve in CURVES for key, _ in curve.series}
-    lines = [{"step": s, "step_time": 0.5, "dra/seconds": 0.005, **dict.fromkeys(keys, s / 10)} for s in range(1, 21)]
-    lines[3]["dra/smi"] = None
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"step": 21, "cut')
+    write_evaluation(folder, 0.6)
+    write_metrics(folder, [{"step": 1, "reward": 0.5}])
+    (folder / "metrics.jsonl").open("a").write('{"step": 2, "cut')
     group = {"id": "a", "step": 1, "prompt": HOSTILE, "completions": [HOSTILE, "1+1=2"], "correct": [False, True],
              "rewards": [None, 1.0], "adjusted": [None, 0.5], "smi": [None, 1.0],
              "advantages": [0.0, 0.7]}  # fmt: skip
     (folder / "samples.jsonl").write_text(json.dumps(group) + "\n")
-    entry = {"value": 0.5, "low": 0.4, "high": 0.6}
-    figures = dict.fromkeys(("pass@1", "pass@16", "distinct", "coverage"), entry)
-    evaluation = {"task": "countdown", "split": "test", "problems": 500, "method": "dra",
-                  "base": figures, "trained": figures, "difference": figures}  # fmt: skip
-    (folder / "eval.json").write_text(json.dumps(evaluation))
+    settings = parse_settings(["--config", "countdown", "--output_dir", str(folder)])
+    (folder / "config.yaml").write_text(resolved_yaml(settings))
     return folder
+
+
+def lead(page):
+    """The text of the first sentence."""
+    return " ".join(re.search(r'<p class="lead">(.*?)</p>', page, re.DOTALL)[1].split())
 
 
 def test_model_output_is_escaped_and_nothing_is_loaded_from_elsewhere(run):
@@ -39,48 +66,118 @@ def test_model_output_is_escaped_and_nothing_is_loaded_from_elsewhere(run):
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "{{ 7*7 }}" in page
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'(src|href)="(?!#)|url\((?!#)|@import', page)
 
 
-def test_every_logged_curve_is_drawn_and_explained(run):
+@pytest.mark.parametrize("name", ["<script>alert(3)<", "$x$_{", "a & b"])
+def test_a_folders_name_is_text(run, name):
+    other = run.with_name(name)
+    shutil.copytree(run, other)
+    page = write_report(other, [run]).read_text()
+    assert "<script" not in page
+    assert name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+VOID = {"meta", "path", "use"}
+
+
+class Tags(HTMLParser):
+    """Fails where a tag is closed that is not the last one opened."""
+
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        self.open += [tag] if tag not in VOID else []
+
+    def handle_endtag(self, tag):
+        assert tag in VOID or self.open.pop() == tag
+
+
+def test_every_tag_is_closed(run):
+    tags = Tags()
+    tags.feed(write_report(run).read_text())
+    assert tags.open == []
+
+
+def test_it_begins_with_what_happened_and_the_trade_off(run):
+    lines = [{"step": s, "dra/share_of_step": 0.01, **dict.fromkeys(SERIES, s / 10)} for s in range(1, 41)]
+    lines[3]["dra/smi"] = None
+    write_metrics(run, lines)
     page = write_report(run).read_text()
-    for curve in CURVES:
-        assert f'alt="{curve.title}"' in page
-        assert curve.meaning in page
-    assert page.count("data:image/svg+xml;base64,") == len(CURVES) + 1
-    assert "(1.00%)" in page
+    assert lead(page).startswith("DRA took pass@1 from 0.500 to 0.600 and pass@16 from 0.500 to 0.600; 16 samples now")
+    assert "0.60 distinct correct solutions, 0.50 before." in lead(page)
+    assert page.index('class="lead"') < page.index("One sample against sixteen") < page.index("Does it learn?")
+    assert "The adjustment took 1.00% of the median step" in page
+    assert page.count("<svg") == 2 + CURVES
 
 
-def test_a_curve_that_was_not_logged_is_left_out(run):
-    lines = [{"step": s, "reward": 0.5} for s in range(3)]
-    (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (run / "eval.json").unlink()
-    (run / "samples.jsonl").unlink()
+@pytest.mark.parametrize(("seed", "shown"), [(1, "1"), (7, "0")])
+def test_plain_grpo_of_the_same_recipe_is_shown_from_the_package(run, seed, shown):
+    plain = json.loads(REFERENCE.read_text())
+    write_evaluation(run, 0.6, base=plain["base"]["pass@1"]["value"])
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump({**config, "seed": seed, "embedder": "minilm"}))
     page = write_report(run).read_text()
-    assert page.count("data:image/svg+xml;base64,") == 1
-    assert "held-out" not in page
+    assert f"Plain GRPO (packaged) reached {plain['trained'][shown]['pass@1']['value']:.3f}" in lead(page)
+    assert f"(seed {shown})" in page
+    assert "dra-grpo train --config countdown --method none --seed SEED" in page
+    assert "trl 1.16.0" in page
 
 
-def test_runs_are_drawn_side_by_side(run, tmp_path):
-    other = tmp_path / "grpo"
-    other.mkdir()
-    for file in ("metrics.jsonl", "eval.json"):
-        (other / file).write_bytes((run / file).read_bytes())
-    alone, beside = len(write_report(run).read_text()), len(write_report(run, [other]).read_text())
-    assert beside > alone
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"max_steps": 3, "learning_rate": 1e-5}, "learning_rate 1e-05 (there 0.0001), max_steps 3 (there 200)"),
+        ({"temperature": 0.7}, "temperature 0.7 (there None)"),
+        ({"reward_funcs": ["format"]}, "reward_funcs [&#39;format&#39;] (there None)"),
+        ({}, "the base policy"),
+    ],
+)
+def test_plain_grpo_of_another_recipe_is_not_shown_and_the_page_says_why(run, change, reason):
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump({**config, **change}))
+    page = write_report(run).read_text()
+    assert f"this run differs from them in {reason}." in page
+    assert "GRPO (packaged)" not in page
+    assert f"dra-grpo report {run} --against {run}-grpo" in page
 
 
-def test_runs_of_one_name_are_told_apart(run, tmp_path):
-    others = [tmp_path / "elsewhere" / name for name in ("run", "base")]
-    for other in others:
-        other.mkdir(parents=True)
-        (other / "metrics.jsonl").write_text('{"step": 99, "reward": 0.5}\n')
-    page = write_report(run, [*others, run]).read_text()
-    assert "<h1>run</h1>" in page
-    assert "20 steps" in page
-    labels = [f"{tmp_path.name}/run", "elsewhere/run", "elsewhere/base"]
-    assert list(_labelled([run, *others, run])) == labels
-    assert list(_labelled([run, others[1] / ".." / "base"])) == labels[::2]
+def test_plain_grpo_itself_is_compared_with_nothing(run):
+    write_evaluation(run, 0.7, method="none")
+    page = write_report(run).read_text()
+    assert lead(page).startswith("Plain GRPO took pass@1 from 0.500 to 0.700")
+    assert "packaged" not in page
+
+
+def test_the_packaged_results_are_those_of_the_repository():
+    source = Path(__file__).parents[2] / "results" / "countdown"
+    packaged = json.loads(REFERENCE.read_text())
+    for seed, trained in packaged["trained"].items():
+        measured = json.loads((source / f"none-{seed}.json").read_text())
+        for result, entry in trained.items():
+            assert entry == pytest.approx(measured["trained"][result], abs=1e-4)
+            assert packaged["base"][result] == pytest.approx(measured["base"][result], abs=1e-4)
+
+
+def test_runs_are_shown_side_by_side(run, tmp_path):
+    write_evaluation(tmp_path / "grpo", 0.8, method="none")
+    write_evaluation(tmp_path / "more" / "run", 0.9)
+    for other in ("grpo", "more/run"):
+        write_metrics(tmp_path / other, [{"step": 99, "reward": 0.5}])
+    page = write_report(run, [tmp_path / "grpo", run / ".." / "more" / "run", run]).read_text()
+    assert lead(page).startswith("DRA (run) took pass@1")
+    assert "Plain GRPO reached 0.800" in lead(page)
+    assert "DRA (more/run) reached 0.900" in lead(page)
+    assert "adjusted reward, grpo" in page
+    assert "packaged" not in page
+
+
+def test_runs_on_different_problems_are_not_compared(run, tmp_path):
+    write_evaluation(tmp_path / "few", 0.8, problems=20)
+    with pytest.raises(UsageError, match="run on 500 test problems of countdown, few on 20 test problems"):
+        write_report(run, [tmp_path / "few"])
 
 
 def test_a_report_of_the_folder_one_stands_in_has_its_name(run, monkeypatch):
@@ -88,40 +185,51 @@ def test_a_report_of_the_folder_one_stands_in_has_its_name(run, monkeypatch):
     assert "<h1>run</h1>" in write_report(".").read_text()
 
 
-@pytest.mark.parametrize("values", [[-0.75, -0.7, -0.6], [0.5, -0.5, 0.25]])
-def test_values_below_zero_stay_in_the_picture(values):
-    picture = draw_curve(CURVES[0], {"run": [{"step": step, "reward": value} for step, value in enumerate(values)]})
-    svg = base64.b64decode(picture.partition(",")[2]).decode()
-    top, height = map(float, re.search(r'<clipPath.*?y="([\d.]+)".*?height="([\d.]+)"', svg, re.DOTALL).groups())
-    lines = re.findall(r'<path d="([^"]*)" clip-path', svg)
-    heights = [float(y) for line in lines for y in re.findall(r"[ML] \S+ (\S+)", line)]
-    assert len(heights) > len(values)
-    assert top <= min(heights)
-    assert max(heights) <= top + height + 1e-3
+@pytest.mark.parametrize(
+    ("lines", "weights", "sentence", "plots"),
+    [
+        (None, True, "The run left no logged step and no evaluation.", 0),
+        ([], False, "The run was stopped before its first logged step.", 0),
+        ([{"step": 1, "dra/raw_reward": 0.25}], True, "The run trained for 1 step: the reward went from 0.250", 1),
+        ([{"step": s, "dra/raw_reward": s / 8} for s in (1, 2)], False, "The run was stopped after 2 steps", 1),
+        ([{"step": 1, "dra/raw_reward": NAN, "dra/smi": None, "reward": "nan"}], True, "The run left no logged", 0),
+    ],
+)  # fmt: skip
+def test_a_run_without_evaluation(run, lines, weights, sentence, plots):
+    for file in ("eval.json", "metrics.jsonl", "samples.jsonl"):
+        (run / file).unlink()
+    if lines is not None:
+        write_metrics(run, lines)
+    if weights:
+        (run / "model.safetensors").touch()
+    page = write_report(run).read_text()
+    assert lead(page).startswith(sentence)
+    assert page.count("<svg") == plots
+    assert ("--resume" in page) is not weights
+    assert "held-out" not in page
 
 
-def test_the_picture_alone(run, tmp_path):
-    picture = write_picture([run], tmp_path / "picture.svg").read_text()
-    assert picture.startswith("<?xml")
-    (run / "eval.json").unlink()
-    with pytest.raises(UsageError, match=r"holds no eval.json"):
-        write_picture([run], tmp_path / "picture.svg")
+def test_one_step_is_a_point_and_zeros_are_not_drawn(run):
+    write_metrics(run, [{"step": 1, "reward": 0.5, "dra/inversions": 0.0}])
+    page = write_report(run).read_text()
+    assert page.count("<svg") == 2 + 1
+    assert "Does a wrong answer ever win?" not in page
+    assert 'id="m' in page[page.index("Does it learn?") :]
 
 
-def test_the_picture_of_a_run_called_base_keeps_the_base_policy(run, tmp_path):
-    (tmp_path / "base").mkdir()
-    evaluation = json.loads((run / "eval.json").read_text())
-    evaluation["trained"] = {name: {"value": 0.9, "low": 0.8, "high": 1.0} for name in evaluation["base"]}
-    (tmp_path / "base" / "eval.json").write_text(json.dumps(evaluation))
-    picture = write_picture([run, tmp_path / "base"], tmp_path / "new" / "picture.svg").read_text()
-    assert f"{tmp_path.name}/base" in picture
-    assert picture.count("<!-- 0.900 -->") == 4
-    assert picture.count("<!-- 0.500 -->") >= 8
+def test_a_policy_that_training_destroyed_is_told_and_left_out_of_the_plots(run):
+    write_evaluation(run, NAN)
+    page = write_report(run).read_text()
+    assert "pass@1 from 0.500 to nan" in lead(page)
+    assert "nan" not in "".join(re.findall(r"<path[^>]*>", page)).lower()
 
 
-def test_a_place_that_cannot_be_written_is_one_line(run):
-    with pytest.raises(UsageError, match=r"metrics.jsonl/x.svg cannot be written: .*; choose a place that can"):
-        write_picture([run], run / "metrics.jsonl" / "x.svg")
+def test_only_a_run_is_reported(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no run; expected a directory that `dra-grpo train` wrote"):
+        write_report(tmp_path)
+    (tmp_path / "metrics.jsonl").write_text("no json\n")
+    with pytest.raises(UsageError, match="line 1 is no JSON"):
+        write_report(tmp_path)
 
 
 def test_half_a_surrogate_pair_does_not_cost_the_report(run):
@@ -134,18 +242,15 @@ def test_the_same_run_gives_the_same_page(run):
     assert write_report(run).read_bytes() == write_report(run).read_bytes()
 
 
-def test_nothing_to_report(tmp_path):
-    with pytest.raises(UsageError, match=r"holds no metrics.jsonl"):
-        write_report(tmp_path)
-    (tmp_path / "metrics.jsonl").write_text("")
-    with pytest.raises(UsageError, match="is empty: the run was stopped before its first step"):
-        write_report(tmp_path)
-    (tmp_path / "metrics.jsonl").write_text("no json\n")
-    with pytest.raises(UsageError, match="line 1 is no JSON"):
-        write_report(tmp_path)
-
-
-def test_smoothing_keeps_the_mean_of_each_window():
-    values = [float(v) for v in range(10)]
-    expected = [sum(values[max(0, i - 2) : i + 3]) / len(values[max(0, i - 2) : i + 3]) for i in range(10)]
-    assert smoothed(values, window=5) == pytest.approx(expected)
+def test_the_picture_alone(run, tmp_path):
+    write_evaluation(tmp_path / "base", 0.7, method="none")
+    picture = write_picture([run, tmp_path / "base"], tmp_path / "new" / "picture.svg").read_text()
+    assert picture.startswith("<?xml")
+    assert all(label in picture for label in (">base<", ">DRA<", ">plain GRPO<"))
+    with pytest.raises(UsageError, match=r"metrics.jsonl/x.svg cannot be written: .*; choose another place"):
+        write_picture([run], run / "metrics.jsonl" / "x.svg")
+    with pytest.raises(UsageError, match=r"x.docx cannot be written: Format 'docx' is not supported"):
+        write_picture([run], run / "x.docx")
+    (run / "eval.json").unlink()
+    with pytest.raises(UsageError, match=r"holds no eval.json"):
+        write_picture([run], tmp_path / "picture.svg")

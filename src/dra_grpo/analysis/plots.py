@@ -1,142 +1,196 @@
-"""The pictures of a report: each a question, a plot of logged figures, and how to read it."""
+"""The plots of a run and of an evaluation."""
 
 from __future__ import annotations
 
-import base64
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-Series = tuple[str, str]
-"""(key in metrics.jsonl, label)"""
+from dra_grpo.errors import UsageError, require
+
+INK = "#1c2331"
+"""The colour of all text and axes, which a page replaces by its own, so that a plot is readable on light and dark."""
+
+COLOURS = ("#7f8894", "#2b7de0", "#e0792b", "#2f9e62", "#a35fd0", "#c9a227")
+"""Grey for the base policy, blue for the run itself, then whatever it is compared with."""
+
+STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "dra-grpo",
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a run may be called $x$
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
+}
+
+FEW_STEPS = 30
+"""Below that many steps each one is drawn as a point; from there on as a faint line under its moving average."""
+
+
+Results = Mapping[str, Mapping[str, float]]
+"""name -> value, low, high"""
 
 
 @dataclass(frozen=True)
-class Curve:
-    """One plot over steps.
+class Plot:
+    """A picture, drawn anew for each place that it goes to; the same bytes whenever it is drawn.
 
     Attributes:
-        title: the question it answers.
-        series: what is drawn.
-        meaning: how to read it, one or two sentences.
-        bottom: where the axis starts unless a value lies below, None to fit.
+        draw: puts it on a figure and its panels.
+        width, height: inches.
+        panels: side by side.
     """
 
-    title: str
-    series: tuple[Series, ...]
-    meaning: str
-    bottom: float | None = None
+    draw: Callable[[Any, Sequence[Any]], None]
+    width: float
+    height: float
+    panels: int = 1
+
+    def inline(self) -> str:
+        """An `<svg>` to stand in an HTML page: as wide as there is room, on the page's background, in its ink."""
+        svg = self._drawn("svg", transparent=True).decode()
+        return svg[svg.index("<svg") :].replace(INK, "currentColor")
+
+    def write(self, file: Path) -> Path:
+        """Write it as the format that the name's ending says, on white.
+
+        Raises:
+            UsageError: the ending is no format, or the file cannot be written.
+        """
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(self._drawn(file.suffix[1:] or "svg", transparent=False))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{file} cannot be written: {error}; choose another place, or .svg, .png, .pdf"
+            ) from error
+        return file
+
+    def _drawn(self, form: str, transparent: bool) -> bytes:
+        require("matplotlib", "report", "a plot")
+        import matplotlib
+        from matplotlib.figure import Figure
+
+        with matplotlib.rc_context(STYLE):
+            figure = Figure(figsize=(self.width, self.height), layout="constrained")
+            self.draw(figure, figure.subplots(1, self.panels, squeeze=False)[0])
+            buffer = io.BytesIO()
+            metadata = {"Date": None} if form == "svg" else None
+            figure.savefig(buffer, format=form, transparent=transparent, metadata=metadata)
+        return buffer.getvalue()
 
 
-CURVES = (
-    Curve(
-        "Does it learn?",
-        (("dra/raw_reward", "raw reward"), ("reward", "adjusted reward")),
-        "The raw reward is what the reward functions gave; the adjusted one is what the policy is trained on. "
-        "A raw reward that rises while the adjusted one does not means that groups fill up with copies.",
-        0.0,
-    ),
-    Curve(
-        "Do the groups stay diverse?",
-        (("dra/distinct_completions", "distinct completions"), ("dra/similarity", "mean similarity")),
-        "Distinct completions is the share of different texts in a group; mean similarity is the average cosine of "
-        "two completions of a group. Collapse is the first falling while the second rises.",
-        0.0,
-    ),
-    Curve(
-        "How hard does the adjustment pull?",
-        (("dra/weight_min", "smallest weight"), ("dra/weight_max", "largest weight")),
-        "Rewards are multiplied by weights between these two. A band of no width leaves the ranking within each group "
-        "as it was: no gain in accuracy or diversity can then be due to the adjustment.",
-        0.0,
-    ),
-    Curve(
-        "How redundant is a completion?",
-        (("dra/smi", "mean SMI"), ("dra/effective_sample_size", "effective sample size")),
-        "SMI counts how many others of its group a completion repeats: 0 is a loner, G - 1 a copy of all. The "
-        "effective sample size says how many completions of a group the weights leave in play.",
-        0.0,
-    ),
-    Curve(
-        "Which groups carry a gradient?",
-        (("dra/raw_zero_variance", "raw rewards all equal"), ("frac_reward_zero_std", "adjusted rewards all equal")),
-        "Groups whose rewards are all equal teach plain GRPO nothing. Where the second curve lies below the first, "
-        "the adjustment turns all-correct groups into gradient: wanted where their solutions differ, noise where "
-        "they do not.",
-        0.0,
-    ),
-    Curve(
-        "Does a wrong answer ever win?",
-        (("dra/inversions", "inversions a step"),),
-        "Wrong completions that end above a correct one of their group. With a reward of 0 for wrong answers there "
-        "are none; a format or length reward mixed in can make them.",
-        0.0,
-    ),
-    Curve(
-        "What does it cost?",
-        (("dra/share_of_step", "share of the step"),),
-        "Seconds spent on embedding and adjusting, over seconds of the whole step.",
-        0.0,
-    ),
-)
-
-
-def draw_curve(curve: Curve, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str | None:
-    """One curve of one or more runs as an SVG data URI; None where no run logged it.
+def curve_plot(series: Mapping[str, str], runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plot | None:
+    """Diagnostics of one or more runs over steps; None where no run logged a number other than 0.
 
     Args:
-        curve: what to draw.
-        runs: label -> metrics lines, the report's own run first (its lines are solid, the others' dashed).
+        series: key in `metrics.jsonl` -> label.
+        runs: label -> lines of `metrics.jsonl`, the page's own run first (its lines are solid, the others' dashed).
     """
-    lowest = math.inf
-    figure, axes = _axes(height=2.6 + 0.2 * len(runs))
-    for place, (run, lines) in enumerate(runs.items()):
-        for colour, (key, label) in enumerate(curve.series):
-            points = [(line["step"], line[key]) for line in lines if line.get(key) is not None]
-            if not points:
-                continue
-            steps, values = zip(*points, strict=True)
-            lowest = min(lowest, *values)
-            axes.plot(steps, values, color=f"C{colour}", alpha=0.2, linewidth=0.8)
-            name = label if len(runs) == 1 else f"{label}, {run}"
-            style = ("-", "--", ":", "-.")[place % 4]
-            axes.plot(steps, smoothed(values), style, color=f"C{colour}", label=name, linewidth=1.8)
-    if lowest == math.inf:
+    lines = {
+        (run, key): points
+        for run, logged in runs.items()
+        for key in series
+        if (points := [(line["step"], line[key]) for line in logged if is_number(line.get(key))])
+    }
+    if not any(value for points in lines.values() for _, value in points):
         return None
-    axes.set_xlabel("step")
-    if curve.bottom is not None and lowest >= curve.bottom:
-        axes.set_ylim(bottom=curve.bottom)
-    if len(runs) == 1:
-        axes.legend(frameon=False, fontsize=8)
-    else:
-        figure.legend(loc="outside lower center", ncols=len(curve.series), frameon=False, fontsize=8)
-    return data_uri(figure)
+
+    def draw(figure: Any, panels: Sequence[Any]) -> None:
+        (axes,) = panels
+        for (run, key), points in lines.items():
+            steps, values = zip(*points, strict=True)
+            colour = COLOURS[1 + list(series).index(key)]
+            dashes = ("-", "--", ":", "-.")[list(runs).index(run) % 4]
+            label = series[key] if len(runs) == 1 else f"{series[key]}, {run}"
+            if len(steps) < FEW_STEPS:
+                axes.plot(steps, values, dashes, color=colour, marker="o", markersize=4, label=label)
+            else:
+                axes.plot(steps, values, color=colour, alpha=0.25, linewidth=0.8)
+                axes.plot(steps, smoothed(values), dashes, color=colour, linewidth=1.8, label=label)
+        axes.set_xlabel("step")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        if min(value for points in lines.values() for _, value in points) >= 0:
+            axes.set_ylim(bottom=0)
+        _legend(figure, axes)
+
+    return Plot(draw, 5.4, 3.0 + 0.25 * len(runs))
 
 
-def evaluation_figure(evaluations: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Any:
-    """Bars with 95% intervals, one panel a figure, as a matplotlib figure.
+def trade_off_plot(policies: Mapping[str, Results], *against: str) -> Plot:
+    """pass@1 against other results, a panel for each.
+
+    Each policy is a point with its 95% intervals; an arrow leads from the base policy to each of the others.
 
     Args:
-        evaluations: label -> figure -> {"value", "low", "high"}; all have the first one's figures.
+        policies: label -> results, the base policy first.
+        against: the results on the vertical axes, such as `"pass@16"`.
     """
-    from matplotlib.figure import Figure
 
-    names = list(next(iter(evaluations.values())))
-    width = max(2.1, 0.75 * len(evaluations))
-    figure = Figure(figsize=(width * len(names), 2.8), layout="constrained")
-    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        for place, (_, figures) in enumerate(evaluations.items()):
-            entry = figures[name]
-            error = [[entry["value"] - entry["low"]], [entry["high"] - entry["value"]]]
-            axes.bar(place, entry["value"], yerr=error, color=f"C{place}", capsize=4, width=0.7)
-            axes.annotate(f"{entry['value']:.3f}", (place, entry["high"]), ha="center", va="bottom", fontsize=8)
-        axes.set_title(name, fontsize=10)
-        axes.set_xticks(range(len(evaluations)), list(evaluations), fontsize=8)
-        axes.margins(y=0.15)
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure
+    def draw(figure: Any, panels: Sequence[Any]) -> None:
+        for axes, name in zip(panels, against, strict=True):
+            for (label, results), colour in zip(policies.items(), cycle(COLOURS)):
+                x, y = results["pass@1"], results[name]
+                axes.errorbar(x["value"], y["value"], xerr=_bars(x), yerr=_bars(y), fmt="o", color=colour, label=label)
+                start = next(iter(policies.values()))
+                ends = {"xy": (x["value"], y["value"]), "xytext": (start["pass@1"]["value"], start[name]["value"])}
+                arrow = {"arrowstyle": "->", "color": colour, "alpha": 0.6, "shrinkA": 5, "shrinkB": 5}
+                axes.annotate("", **ends, arrowprops=arrow)
+            axes.set_xlabel("pass@1")
+            axes.set_ylabel(name)
+            axes.margins(0.12)
+        _legend(figure, panels[0])
+
+    return Plot(draw, 5.0 * len(against), 3.8 + 0.1 * len(policies), len(against))
+
+
+def pass_at_k_plot(results: Mapping[str, Any]) -> Plot | None:
+    """pass@k over k, a curve with its 95% band for each task; None where every task has one sample a problem.
+
+    Args:
+        results: an evaluation's `results.json`.
+    """
+    curves = {name: curve(task["figures"]) for name, task in results["tasks"].items()}
+    curves = {name: points for name, points in curves.items() if len(points) > 1}
+    if not curves:
+        return None
+
+    def draw(figure: Any, panels: Sequence[Any]) -> None:
+        (axes,) = panels
+        for (name, points), colour in zip(curves.items(), cycle(COLOURS[1:])):
+            values, low, high = ([point[key] for point in points.values()] for key in ("value", "low", "high"))
+            axes.plot(list(points), values, marker="o", markersize=3, color=colour, label=name)
+            axes.fill_between(list(points), low, high, color=colour, alpha=0.15, linewidth=0)
+        ticks = sorted({k for points in curves.values() for k in points})
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(ticks, [str(k) for k in ticks])
+        axes.set_ylim(0, 1)
+        axes.set_xlabel("k")
+        axes.set_ylabel("pass@k")
+        axes.set_title(str(results["model"]), fontsize=9)
+        _legend(figure, axes)
+
+    return Plot(draw, 6.0, 4.0)
+
+
+def curve(figures: Results) -> dict[int, Mapping[str, float]]:
+    """k -> its entry; avg@n is pass@1.
+
+    >>> curve({"avg@2": {"value": 0.5}, "pass@2": {"value": 0.75}, "maj@2": {"value": 0.5}})
+    {1: {'value': 0.5}, 2: {'value': 0.75}}
+    """
+    points = {int(name[5:]): entry for name, entry in figures.items() if name.startswith("pass@")}
+    (average,) = [entry for name, entry in figures.items() if name.startswith("avg@")]
+    return {1: average, **points}
 
 
 def smoothed(values: Sequence[float], window: int = 15) -> list[float]:
@@ -146,30 +200,25 @@ def smoothed(values: Sequence[float], window: int = 15) -> list[float]:
     [1.5, 3.0, 4.5]
     """
     half = window // 2
-    spans = [values[max(0, i - half) : i + half + 1] for i in range(len(values))]
-    return [sum(span) / len(span) for span in spans]
+    return [fmean(values[max(0, i - half) : i + half + 1]) for i in range(len(values))]
 
 
-def _axes(height: float) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure
+def is_number(value: object) -> bool:
+    """Whether it can be drawn.
 
-    figure = Figure(figsize=(5.4, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25)
-    return figure, axes
-
-
-def svg(figure: Any) -> bytes:
-    """The same figure as the same bytes, whenever it is drawn."""
-    import matplotlib
-
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "dra-grpo"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return buffer.getvalue()
+    >>> is_number(0.5), is_number(math.nan), is_number(None)
+    (True, False, False)
+    """
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
-def data_uri(figure: Any) -> str:
-    """An SVG that a page carries with it."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
+def _bars(entry: Mapping[str, float]) -> list[list[float]]:
+    """What `errorbar` takes for an interval."""
+    return [[entry["value"] - entry["low"]], [entry["high"] - entry["value"]]]
+
+
+def _legend(figure: Any, axes: Any) -> None:
+    """Below the plot, where it hides nothing; one column where the labels are long."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 1 if max(map(len, labels)) > 30 else min(len(labels), 3)
+    figure.legend(handles, [label[-60:] for label in labels], loc="outside lower center", ncols=columns)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
-from itertools import count
+from os.path import commonpath
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from dra_grpo.analysis.plots import CURVES, data_uri, draw_curve, evaluation_figure, svg
+from dra_grpo.analysis.plots import curve_plot, is_number, smoothed, trade_off_plot
+from dra_grpo.config import DRAConfig, RunConfig, own_settings
 from dra_grpo.cost import cost_line
 from dra_grpo.errors import UsageError, require
 from dra_grpo.files import json_lines, read_json, write_whole
@@ -17,23 +18,36 @@ from dra_grpo.files import json_lines, read_json, write_whole
 SHOWN_GROUPS = 3
 """Groups shown of the first and of the last saved step."""
 
+ARMS = {"dra": "DRA", "none": "plain GRPO"}
+"""method -> what the page calls it; the others have their own names."""
+
+REFERENCE = Path(__file__).parents[1] / "recipes" / "countdown.reference.json"
+"""Plain GRPO's results on the recipe `countdown`, by seed, and what they were measured with."""
+
+FREE = {f"{kind}{more}" for kind in ("method", "embedder") for more in ("", "_options")} | {
+    "embed", "answer", "seed", "output_dir", "report_to", "logging_steps", "save_steps", "save_total_limit",
+    "samples_every", "price_per_gpu_hour",
+}  # fmt: skip
+"""Settings in which a run may differ from the plain GRPO that it is compared with."""
+
 
 def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
     """Write `report.html` into a run directory.
 
     Args:
-        run: a directory that `dra-grpo train` wrote.
-        against: further run directories to draw beside it, such as plain GRPO's.
+        run: a directory that `dra-grpo train` wrote, of a run that may have been interrupted or not evaluated.
+        against: further run directories to show beside it; without one, the packaged results of plain GRPO are shown
+            where the run has the same recipe.
 
     Returns:
         The report's path.
 
     Raises:
-        UsageError: a directory without `metrics.jsonl`, or the extra `report` is not installed.
+        UsageError: a directory that holds no run, or the extra `report` is not installed.
     """
-    require("matplotlib", "report", "the report")
     require("jinja2", "report", "the report")
-    from jinja2 import Environment, StrictUndefined
+    import yaml
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     folder = Path(run)
     runs = _labelled([run, *against])
@@ -41,96 +55,103 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
     own = next(iter(metrics.values()))
     evaluation = read_json(folder / "eval.json")
     environment = read_json(folder / "environment.json")
-    config = folder / "config.yaml"
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True).from_string(
-        files(__package__).joinpath("report.html.jinja").read_text(encoding="utf-8")
-    )
-    html = page.render(
+    file = folder / "config.yaml"
+    config = yaml.safe_load(file.read_text(encoding="utf-8")) if file.exists() else {}
+    policies = _policies(runs)
+    plain = _plain_grpo(config, evaluation) if evaluation.get("method", "none") != "none" and not against else None
+    if plain and not plain["unlike"]:
+        policies["plain GRPO (packaged)"] = plain["trained"][plain["seed"]]
+    page = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    html = page.get_template("report.html.jinja").render(
         name=folder.resolve().name,
-        config=config.read_text(encoding="utf-8") if config.exists() else "",
+        folder=folder,
+        config=config,
         environment=environment,
+        command=shlex.join(["dra-grpo", *environment.get("command", [])[1:]]),
         cost=cost_line(environment["cost"]) if environment.get("cost") else None,
-        steps=own[-1]["step"],
+        steps=own[-1]["step"] if own else 0,
+        finished=bool(evaluation) or any(folder.glob("*model*")),
+        reward=smoothed([x["dra/raw_reward"] for x in own if is_number(x.get("dra/raw_reward"))]),
         evaluation=evaluation,
-        evaluation_picture=data_uri(evaluation_figure(_evaluations(runs))) if evaluation else None,
-        curves=[(curve, picture) for curve in CURVES if (picture := draw_curve(curve, metrics))],
+        policies=policies,
+        plain=plain,
+        trade_off_plot=lambda result: trade_off_plot(policies, result).inline(),
+        curve_plot=lambda series: (plot := curve_plot(series, metrics)) and plot.inline(),
         groups=_shown(folder / "samples.jsonl"),
-        share=_median_share(own),
+        share=median([x["dra/share_of_step"] for x in own if x.get("dra/share_of_step")] or [0]),
     )
-    return _written(folder / "report.html", html)
+    report = folder / "report.html"
+    try:
+        write_whole(report, html)
+    except OSError as error:
+        raise UsageError(f"{report} cannot be written: {error.strerror}; make the folder writable") from error
+    return report
 
 
 def write_picture(runs: Sequence[str | Path], file: str | Path) -> Path:
-    """Write the figures of the base policy and of every run's trained one, with their intervals, as an SVG.
+    """Write pass@1 against pass@16 and distinct solutions of the base policy and of every run's trained one.
 
     Raises:
-        UsageError: a run without `eval.json`.
+        UsageError: a run without `eval.json`, or a file that cannot be written.
     """
-    require("matplotlib", "report", "the picture")
     for folder in map(Path, runs):
         if not (folder / "eval.json").exists():
             raise UsageError(f"{folder} holds no eval.json; expected a run that was evaluated")
-    return _written(Path(file), svg(evaluation_figure(_evaluations(_labelled(runs)))).decode())
-
-
-def _written(file: Path, text: str) -> Path:
-    try:
-        write_whole(file, text)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}; choose a place that can") from error
-    return file
+    return trade_off_plot(_policies(_labelled(runs)), "pass@16", "distinct").write(Path(file))
 
 
 def _labelled(runs: Sequence[str | Path]) -> dict[str, Path]:
-    """Runs by name, each once; by as much of their paths as tells them apart, and from the base policy."""
+    """Runs by their paths below the folder that holds them all, each once."""
     folders = {Path(run).resolve(): Path(run) for run in runs}
-    for depth in count(1):
-        labels = ["/".join(folder.parts[-depth:]) for folder in folders]
-        if len({"base", *labels}) > len(labels):
-            break
-    return dict(zip(labels, folders.values(), strict=True))
+    shared = commonpath([folder.parent for folder in folders])
+    return {str(folder.relative_to(shared)): given for folder, given in folders.items()}
 
 
 def _metrics(folder: Path) -> list[dict[str, Any]]:
+    """The logged steps; none where the run stopped before its first."""
+    if not any((folder / file).exists() for file in ("metrics.jsonl", "config.yaml", "eval.json")):
+        raise UsageError(f"{folder} holds no run; expected a directory that `dra-grpo train` wrote")
     file = folder / "metrics.jsonl"
-    if not file.exists():
-        raise UsageError(f"{folder} holds no metrics.jsonl; expected a directory that `dra-grpo train` wrote")
-    lines = json_lines(file)
-    if not lines:
-        raise UsageError(f"{file} is empty: the run was stopped before its first step; train it first")
-    return lines
+    return json_lines(file) if file.exists() else []
 
 
-def _evaluations(runs: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    sides: dict[str, dict[str, Any]] = {}
-    for label, folder in runs.items():
-        evaluation = read_json(folder / "eval.json")
-        if not evaluation:
-            continue
-        sides.setdefault("base", evaluation["base"])
-        sides["trained" if len(runs) == 1 else label] = evaluation["trained"]
-    return sides
+def _policies(runs: Mapping[str, Path]) -> dict[str, Any]:
+    """label -> results: the base policy, then each evaluated run, by its method and, where two have one, its path."""
+    evaluated = {label: found for label, folder in runs.items() if (found := read_json(folder / "eval.json"))}
+    on = {f"{e['problems']} {e['split']} problems of {e['task']}": label for label, e in evaluated.items()}
+    if len(on) > 1:
+        found = ", ".join(f"{label} on {problems}" for problems, label in on.items())
+        raise UsageError(f"the runs were evaluated on different problems: {found}; compare runs on the same ones")
+    methods = [evaluation["method"] for evaluation in evaluated.values()]
+    policies: dict[str, Any] = {}
+    for (label, evaluation), method in zip(evaluated.items(), methods, strict=True):
+        policies.setdefault("base", evaluation["base"])
+        arm = ARMS.get(method) or method
+        policies[arm if methods.count(method) == 1 else f"{arm} ({label})"] = evaluation["trained"]
+    return policies
+
+
+def _plain_grpo(config: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The packaged results of plain GRPO; under "unlike" what of the run differs from them, where it may not."""
+    plain = read_json(REFERENCE)
+    defaults = own_settings(RunConfig(), DRAConfig())
+    here, there = ({**defaults, **given} for given in (config, plain["settings"]))
+    names = sorted((here.keys() | there.keys()) - FREE)
+    unlike = [f"{n} {here.get(n)} (there {there.get(n)})" for n in names if here.get(n) != there.get(n)]
+    if not unlike and abs(plain["base"]["pass@1"]["value"] - evaluation["base"]["pass@1"]["value"]) > 0.001:
+        unlike = ["the base policy"]
+    seed = str(config.get("seed")) if str(config.get("seed")) in plain["trained"] else "0"
+    return {**plain, "unlike": unlike, "seed": seed}
 
 
 def _shown(file: Path) -> list[dict[str, Any]]:
     """Some groups of the first and the last saved step, each as rows."""
-    if not file.exists():
-        return []
-    saved = json_lines(file)
+    saved = json_lines(file) if file.exists() else []
     steps = sorted({group["step"] for group in saved})
     shown = []
-    for step in dict.fromkeys((steps[0], steps[-1])) if steps else ():
+    for step in sorted({*steps[:1], *steps[-1:]}):
         for group in [g for g in saved if g["step"] == step][:SHOWN_GROUPS]:
             columns = ("completions", "correct", "rewards", "smi", "adjusted", "advantages")
             rows = sorted(zip(*(group[c] for c in columns), strict=True), key=lambda row: (not row[1], row[0]))
             shown.append({"step": step, "prompt": group["prompt"], "rows": rows})
     return shown
-
-
-def _median_share(lines: Sequence[dict[str, Any]]) -> dict[str, float] | None:
-    """Median seconds of the adjustment and of the step, and their ratio."""
-    timed = [(x["dra/seconds"], x["step_time"]) for x in lines if x.get("dra/seconds") and x.get("step_time")]
-    if not timed:
-        return None
-    own, step = median(t[0] for t in timed), median(t[1] for t in timed)
-    return {"own": own, "step": step, "share": own / step}

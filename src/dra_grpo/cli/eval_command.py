@@ -141,12 +141,12 @@ def _pairs(given: list[str], flag: str, form: str) -> list[tuple[str, str]]:
 
 
 def _show(results: dict[str, Any], out: Path, plot: Path | None) -> None:
-    from dra_grpo.analysis.pass_at_k_plot import write_plot
+    from dra_grpo.analysis.plots import pass_at_k_plot
     from dra_grpo.evaluation.results_table import published_table, remarks, results_table
 
     print(results_table(results))
     print("\n" + "\n".join(remarks(results)))
     if published := published_table(results):
         print(f"\n{published}")
-    drawn = write_plot(results, plot) if plot else None
+    drawn = plot and (curves := pass_at_k_plot(results)) and curves.write(plot)
     print(f"\n{out / 'results.json'}" + (f", {drawn}" if drawn else ""))

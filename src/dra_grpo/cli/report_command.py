@@ -10,8 +10,14 @@ def run(arguments: list[str]) -> int:
     """Run `dra-grpo report ARGUMENTS`."""
     parser = CommandParser(prog="dra-grpo report", description=__doc__)
     parser.add_argument("run", help="a directory that `dra-grpo train` wrote")
-    parser.add_argument("--against", nargs="+", default=[], metavar="RUN", help="runs to draw beside it")
-    parser.add_argument("--picture", metavar="SVG", help="also write the picture of the evaluations to this file")
+    parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="runs to show beside it; without one, plain GRPO from the package where the recipe is the same",
+    )
+    parser.add_argument("--picture", metavar="FILE", help="also write pass@1 against pass@16 and variety to this file")
     chosen = parser.parse_args(arguments)
     print(write_report(chosen.run, chosen.against))
     if chosen.picture:
