@@ -11,8 +11,8 @@ import yaml
 
 from dra_grpo.analysis.report import REFERENCE, write_picture, write_report
 from dra_grpo.errors import UsageError
-from dra_grpo.training.arguments import parse_settings
 from dra_grpo.training.run import resolved_yaml
+from dra_grpo.training.settings import parse_settings
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'{{ 7*7 }}"
 SERIES = (
