@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import pickle
-import random
 import socket
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
 
 import pytest
 
@@ -27,23 +25,13 @@ def test_passing_failures_are_tried_again(server, fault):
     server.fail(fault, None)
     assert [row["index"] for row in post(server)["data"]] == [0]
     first, second = server.log
-    assert 0.25 <= second["time"] - first["time"] < 2  # 0.5 s, shortened by up to half
+    assert 0.3 <= second["time"] - first["time"] < 2  # 0.5 s, shortened by up to a quarter
 
 
 def test_a_timeout_is_tried_again(server):
     server.fail("slow", None)
     assert post(server, timeout=0.4)["data"]
     assert len(server.log) == 2
-
-
-def test_waits_double_and_leave_the_seeded_generator_alone(server):
-    server.fail(503, 503, 503, None)
-    before = random.getstate()
-    post(server)
-    assert random.getstate() == before
-    times = [request["time"] for request in server.log]
-    waits = [after - before for before, after in pairwise(times)]
-    assert [low <= wait <= 2 * low + 5 for low, wait in zip([0.25, 0.5, 1], waits, strict=True)] == [True] * 3
 
 
 @pytest.mark.parametrize("zone", [None, "GMT", "-0000"], ids=["seconds", "date", "date of no zone"])
@@ -62,14 +50,14 @@ def test_retry_after_is_honoured(server, zone):
 def test_a_retry_after_of_hours_is_reported_instead_of_slept_on(server):
     server.fail({"status": 429, "headers": {"Retry-After": "86400"}, "body": {"error": "quota spent"}})
     start = time.monotonic()
-    with pytest.raises(UsageError, match=r"after 1 attempts: 429 .*quota spent.*, asking for 86400 s of rest; is"):
+    with pytest.raises(UsageError, match=r"refuses the request: 429 .*quota spent.*, asking for 86400 s of rest"):
         post(server)
     assert time.monotonic() - start < 1
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 422])
 def test_other_refusals_are_final(server, status):
-    server.fail(status, None)
+    server.fail(status)
     with pytest.raises(UsageError, match=f"refuses the request: {status} .*told to fail.*with {status}") as caught:
         post(server)
     assert "\n" not in str(caught.value)
@@ -77,9 +65,17 @@ def test_other_refusals_are_final(server, status):
 
 
 def test_a_redirect_is_not_followed(server):
-    server.fail({"status": 307, "headers": {"Location": "http://127.0.0.1:9/v1/embeddings"}})
+    server.fail({"status": 307, "headers": {"Location": f"{server.url}/elsewhere"}})
     with pytest.raises(UsageError, match="refuses the request: 307"):
         post(server)
+    assert len(server.log) == 1
+
+
+def test_a_failure_that_stays_is_one_line(server):
+    server.fail(503, {"status": 503, "body": "<html>\nout of memory"})
+    with pytest.raises(UsageError, match=r"/v1/embeddings refuses the request: 503 <html> out of memory$"):
+        post(server, retries=1)
+    assert len(server.log) == 2
 
 
 def test_a_server_that_stays_down_is_one_line():
@@ -106,6 +102,7 @@ def test_the_key_comes_from_the_environment_and_is_not_kept(server, monkeypatch)
     with pytest.raises(UsageError, match="key variable 'MODEL_KEY' is not set; export the API key in it"):
         client.post("embeddings", BODY)
     monkeypatch.setenv("MODEL_KEY", "s3cret\n")
+    monkeypatch.setenv("OPENAI_API_KEY", "meant for somebody else")
     client.post("embeddings", BODY)
     assert b"s3cret" not in pickle.dumps(client)
     post(server)

@@ -69,7 +69,22 @@ def bare_model(tmp_path_factory) -> str:
     return _save_transformer(tmp_path_factory.mktemp("bare"), specials=False)
 
 
-def _save_static(folder, modules: bool = True) -> str:
+@pytest.fixture(scope="session")
+def roberta(tmp_path_factory) -> str:
+    """Folder of a RoBERTa as transformers saves it: 34 rows of positions, of which texts can take 32."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
+    from transformers import RobertaConfig, RobertaModel
+
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("roberta")
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
+    config = RobertaConfig(vocab_size=4 + len(ALPHABET), max_position_embeddings=34, pad_token_id=1, **sizes)
+    RobertaModel(config).save_pretrained(folder)
+    _tokenizer(10**30, specials=True).save_pretrained(folder)
+    return str(folder)
+
+
+def _save_static(folder) -> str:
     """A folder as model2vec writes it: random vectors, weights per token, a tokenizer set to cut at 8 tokens."""
     from safetensors.torch import save_file
 
@@ -84,32 +99,25 @@ def _save_static(folder, modules: bool = True) -> str:
     }
     save_file(vectors, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", "normalize": True}))
-    if modules:
-        types = ["StaticEmbedding", "Normalize"]
-        listed = [
-            {
-                "idx": i,
-                "name": str(i),
-                "path": [".", "1_Normalize"][i],
-                "type": f"sentence_transformers.models.{types[i]}",
-            }
-            for i in range(2)
-        ]
-        (folder / "modules.json").write_text(json.dumps(listed))
+    types = ["StaticEmbedding", "Normalize"]
+    listed = [
+        {
+            "idx": i,
+            "name": str(i),
+            "path": [".", "1_Normalize"][i],
+            "type": f"sentence_transformers.models.{types[i]}",
+        }
+        for i in range(2)
+    ]
+    (folder / "modules.json").write_text(json.dumps(listed))
     return str(folder)
 
 
 @pytest.fixture(scope="session")
-def save_static():
-    """The function that writes a model2vec folder, D = 16."""
+def static_model(tmp_path_factory) -> str:
+    """Folder of a model2vec model over characters, D = 16."""
     pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
-    return _save_static
-
-
-@pytest.fixture(scope="session")
-def static_model(tmp_path_factory, save_static) -> str:
-    """Folder of a model2vec model over characters."""
-    return save_static(tmp_path_factory.mktemp("static"))
+    return _save_static(tmp_path_factory.mktemp("static"))
 
 
 def letters(texts):

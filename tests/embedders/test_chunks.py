@@ -60,7 +60,9 @@ def test_one_call_for_all_texts():
             return super().embed(texts)
 
     inner = Counting()
-    ChunkedEmbedder(inner, size=10, unit="characters").encode([passage(50), passage(30), "x"])
+    embedder = ChunkedEmbedder(inner, size=10, unit="characters")
+    inner.calls = 0
+    embedder.encode([passage(50), passage(30), "x"])
     assert inner.calls == 1
 
 
@@ -134,8 +136,8 @@ def test_no_texts():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({}, "embedder 'ngram' has no tokenizer here; pass unit='characters' and a size"),
-        ({"unit": "characters"}, "size is None; expected the longest chunk in characters, such as 1000"),
+        ({}, "embedder 'ngram' has no limit in tokens; leave out the chunks, or pass unit='characters'"),
+        ({"unit": "characters"}, "size is inf; expected the longest chunk, 1 to inf characters"),
         ({"unit": "characters", "size": 10, "overlap": 6}, "overlap is 6; expected 0 to 5, half of size 10"),
         ({"unit": "words", "size": 10}, "unit is 'words'; expected 'tokens' or 'characters'"),
     ],
@@ -146,7 +148,7 @@ def test_refuses(options, message):
 
 
 def test_refuses_sizes_the_encoder_does_not_have(tiny_model, encoders):
-    with pytest.raises(UsageError, match="size is 31; embedder 'sentence-transformer' reads 1 to 30 tokens at once"):
+    with pytest.raises(UsageError, match="size is 31; expected the longest chunk, 1 to 30 tokens"):
         ChunkedEmbedder(SentenceTransformerEmbedder(tiny_model, device="cpu"), size=31)
-    with pytest.raises(UsageError, match="embedder 'static' reads texts of any length; leave out the chunks"):
+    with pytest.raises(UsageError, match="embedder 'static' has no limit in tokens; leave out the chunks"):
         ChunkedEmbedder(encoders("static"))

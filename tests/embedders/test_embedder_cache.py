@@ -64,13 +64,11 @@ def test_equals_the_uncached_rows_and_a_plain_lru(size):
             reference.popitem(last=False)
 
 
-def test_memory_is_bounded_and_grows_with_use():
-    cached = CachedEmbedder(Counting(), size=3000)
-    cached.encode([str(i) for i in range(10)])
-    assert len(cached._rows) < 3000
-    for start in range(0, 10_000, 1000):
-        cached.encode([str(i) for i in range(start, start + 1000)])
-    assert len(cached._rows) == len(cached._slots) == 3000
+def test_a_kept_row_does_not_keep_its_batch():
+    cached = CachedEmbedder(Counting(), size=2)
+    cached.encode([str(i) for i in range(100)])
+    rows = [row for row, _ in cached._kept.values()]
+    assert [row.untyped_storage().nbytes() for row in rows] == [64 * 4] * 2
 
 
 def test_rows_handed_out_are_copies():

@@ -44,17 +44,27 @@ def test_a_passing_failure_costs_no_row(server):
     assert len(server.log) == 5
 
 
+@pytest.mark.parametrize("index", [{}, {"index": None}], ids=["left out", "null"])
+def test_rows_without_an_index_are_in_the_order_of_the_texts(server, index):
+    data = [{"embedding": row, **index} for row in ([1.0, 0.0], [0.0, 1.0], [0.6, 0.8])]
+    server.fail({"status": 200, "body": {"data": data}})
+    rows = HttpEmbedder(server.url, "letters").encode(["a", "b", "c"])
+    torch.testing.assert_close(rows, torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.6, 0.8]]))
+
+
 @pytest.mark.parametrize(
     "body, reason",
     [
         ({"embeddings": [[1.0]]}, "does not answer as /v1/embeddings does .*KeyError: 'data'"),
         ({"data": [{"index": 0, "embedding": [1.0]}]}, r"2 texts were sent and rows \[0\] came back"),
+        ({"data": [{"embedding": [1.0]}]}, r"2 texts were sent and rows \[0\] came back"),
+        ({"data": [[1.0], [1.0]]}, "does not answer as /v1/embeddings does .*AttributeError"),
         ({"data": [{"index": 0, "embedding": [1.0]}] * 2}, r"2 texts were sent and rows \[0, 0\] came back"),
         ({"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]}, "does not answer as"),
         ({"data": [{"index": i, "embedding": [None]} for i in range(2)]}, "does not answer as"),
         ('{"data": [{"index": 0, "embedding": [NaN]}, {"index": 1, "embedding": [1]}]}', "NaN or infinity"),
     ],
-    ids=["other protocol", "too few", "twice", "ragged", "null", "NaN"],
+    ids=["other protocol", "too few", "too few without index", "plain lists", "twice", "ragged", "null", "NaN"],
 )
 def test_answers_of_another_kind(server, body, reason):
     server.fail({"status": 200, "body": body})

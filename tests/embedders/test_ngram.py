@@ -118,7 +118,7 @@ def test_same_rows_in_another_process():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"orders": ()}, r"orders is \(\); expected one or more n-gram lengths of at least 1, such as \(2, 3, 4\)"),
+        ({"orders": ()}, r"orders is \(\); expected n-gram lengths of at least 1, such as \(2, 3, 4\)"),
         ({"orders": (0, 2)}, r"orders is \(0, 2\); expected"),
         ({"orders": 3}, "orders is 3; expected"),
         ({"orders": "23"}, "orders is '23'; expected"),

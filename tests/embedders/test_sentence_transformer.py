@@ -40,6 +40,17 @@ def test_max_length_moves_the_limit(tiny_model):
     assert embedder.embed(TEXTS).truncated.tolist() == [len(text) > 46 for text in TEXTS]
 
 
+def test_a_bare_roberta_is_cut_where_its_positions_end(roberta):
+    embedder = SentenceTransformerEmbedder(roberta, device="cpu")
+    texts = ["x" * 29 + "y", "x" * 30 + "y", "x" * 30 + "z", "x" * 1000]
+    rows, truncated = embedder.embed(texts)
+    assert truncated.tolist() == [False, True, True, True]
+    torch.testing.assert_close(rows[1], rows[2])
+    assert not torch.allclose(rows[0], rows[1], atol=1e-4)
+    with pytest.raises(UsageError, match="max_length is 33; expected 1 to 32, the positions this model has"):
+        SentenceTransformerEmbedder(roberta, device="cpu", max_length=33)
+
+
 def test_the_prompt_is_put_before_and_counts(tiny_model):
     plain = SentenceTransformerEmbedder(tiny_model, device="cpu")
     prompted = SentenceTransformerEmbedder(tiny_model, device="cpu", prompt="cluster: ")

@@ -26,20 +26,15 @@ def averaged(folder: str, text: str) -> torch.Tensor:
     return normalize(total, dim=0)
 
 
-@pytest.fixture(params=[True, False], ids=["modules.json", "bare"])
-def folder(request, tmp_path, save_static):
-    return save_static(tmp_path, modules=request.param)
-
-
-def test_equals_a_plain_average_of_token_vectors(folder):
-    rows = StaticEmbedder(folder).encode(TEXTS)
-    expected = torch.stack([averaged(folder, text) for text in TEXTS])
+def test_equals_a_plain_average_of_token_vectors(static_model):
+    rows = StaticEmbedder(static_model).encode(TEXTS)
+    expected = torch.stack([averaged(static_model, text) for text in TEXTS])
     torch.testing.assert_close(rows.double(), expected, atol=1e-6, rtol=0)
     assert rows[1].norm() == 0  # no tokens, no direction
 
 
-def test_the_tokenizer_s_own_limit_is_lifted(folder):
-    embedder = StaticEmbedder(folder, batch_size=2)
+def test_the_tokenizer_s_own_limit_is_lifted(static_model):
+    embedder = StaticEmbedder(static_model, batch_size=2)
     rows, truncated = embedder.embed(["12345678" + "a", "12345678" + "b"])
     assert not torch.allclose(rows[0], rows[1])
     assert truncated.tolist() == [False, False]
@@ -54,8 +49,8 @@ def test_a_static_model_under_the_general_name_is_not_cut_either(static_model):
         SentenceTransformerEmbedder(static_model, device="cpu", max_length=8)
 
 
-def test_equals_what_sentence_transformers_saves(folder, tmp_path):
-    first = StaticEmbedder(folder)
+def test_equals_what_sentence_transformers_saves(static_model, tmp_path):
+    first = StaticEmbedder(static_model)
     first.model.save(str(tmp_path / "saved"))
     torch.testing.assert_close(StaticEmbedder(str(tmp_path / "saved")).encode(TEXTS), first.encode(TEXTS))
 
@@ -66,9 +61,11 @@ def test_refuses_a_model_that_is_not_static(tiny_model):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("model2vec") is None, reason="model2vec is not installed")
-def test_equals_model2vec(folder):
+def test_equals_model2vec(static_model):
     from model2vec import StaticModel
 
     texts = [text for text in TEXTS if "🙂" not in text]  # model2vec leaves unknown tokens out of the average
-    expected = torch.from_numpy(StaticModel.from_pretrained(folder, normalize=True, max_length=None).encode(texts))
-    torch.testing.assert_close(StaticEmbedder(folder).encode(texts), expected.float(), atol=1e-6, rtol=0)
+    expected = torch.from_numpy(
+        StaticModel.from_pretrained(static_model, normalize=True, max_length=None).encode(texts)
+    )
+    torch.testing.assert_close(StaticEmbedder(static_model).encode(texts), expected.float(), atol=1e-6, rtol=0)

@@ -88,16 +88,3 @@ def test_gradients_reach_the_steps():
     rows = torch.eye(3).requires_grad_()
     aligned_similarity(rows, torch.tensor([0, 0, 1]), 2)[0, 1].backward()
     assert rows.grad.abs().sum() > 0
-
-
-@pytest.mark.parametrize(
-    "owners, size, message",
-    [
-        ([0, 2, 2], 3, r"steps by completion are \[1, 0, 2\]; expected at least one for each of 3"),
-        ([0, 1, 2], 2, r"steps by completion are \[1, 1, 1\]; expected at least one for each of 2"),
-        ([0, 1], 2, r"embeddings \(3, 3\) and owners \(2,\); expected \(S, D\) and \(S,\)"),
-    ],
-)
-def test_refuses(owners, size, message):
-    with pytest.raises(ValueError, match=message):
-        aligned_similarity(torch.eye(3), torch.tensor(owners), size)

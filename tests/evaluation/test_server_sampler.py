@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from dra_grpo import server
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.question import Question
 from dra_grpo.evaluation.sampler import Decoding, Key, plan
@@ -22,11 +21,6 @@ def requests(template="r1", samples=2):
 
 def drawn(sampler, *arguments):
     return {sample.key: sample for batch in sampler.sample(*arguments) for sample in batch}
-
-
-@pytest.fixture(autouse=True)
-def short_waits(monkeypatch):
-    monkeypatch.setattr(server, "LONGEST_WAIT", 0.02)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 64])
@@ -63,10 +57,9 @@ def test_the_limit_on_tokens_is_seen(server):
     assert all(sample.tokens == 5 for sample in found.values() if sample.truncated)
 
 
-@pytest.mark.parametrize("fault", [500, 503, 429, "drop", "half"])
-def test_passing_failures_are_tried_again(server, fault):
-    server.fail(fault, fault, fault)
-    found = drawn(ServerSampler(server.url, "m", concurrency=1), requests(samples=1), (), DECODING)
+def test_passing_failures_are_tried_again(server):
+    server.fail(503, "drop", "half")
+    found = drawn(ServerSampler(server.url, "m", concurrency=3), requests(samples=1), (), DECODING)
     assert len(found) == 10
     assert len(server.log) == 13
 
@@ -86,8 +79,8 @@ def test_a_server_that_stays_down():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with pytest.raises(UsageError, match=r"no answer from .* after 3 attempts: .*refused.*; is the server up\?"):
-        drawn(ServerSampler(f"http://127.0.0.1:{port}/v1", "m", retries=2), requests(), (), DECODING)
+    with pytest.raises(UsageError, match=r"no answer from .* after 2 attempts: .*refused.*; is the server up\?"):
+        drawn(ServerSampler(f"http://127.0.0.1:{port}/v1", "m", retries=1), requests(), (), DECODING)
 
 
 CHOICE = {"finish_reason": "stop"}

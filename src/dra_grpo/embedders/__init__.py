@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from dra_grpo.embedders.cache import CachedEmbedder
-from dra_grpo.embedders.choice import EMBEDDERS, FunctionEmbedder, as_embedder
-from dra_grpo.embedders.chunks import ChunkedEmbedder
-from dra_grpo.embedders.http import HttpEmbedder
-from dra_grpo.embedders.minilm import MiniLMEmbedder
-from dra_grpo.embedders.ngram import NgramEmbedder
-from dra_grpo.embedders.policy import PolicyEmbedder
-from dra_grpo.embedders.protocol import Embedded, Embedder
-from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
-from dra_grpo.embedders.static import StaticEmbedder
-from dra_grpo.embedders.steps import step_similarity
-
-__all__ = [
-    "EMBEDDERS",
-    "CachedEmbedder",
-    "ChunkedEmbedder",
-    "Embedded",
-    "Embedder",
-    "FunctionEmbedder",
-    "HttpEmbedder",
-    "MiniLMEmbedder",
-    "NgramEmbedder",
-    "PolicyEmbedder",
-    "SentenceTransformerEmbedder",
-    "StaticEmbedder",
-    "as_embedder",
-    "step_similarity",
-]
+from dra_grpo.embedders.cache import CachedEmbedder as CachedEmbedder
+from dra_grpo.embedders.choice import EMBEDDERS as EMBEDDERS
+from dra_grpo.embedders.choice import FunctionEmbedder as FunctionEmbedder
+from dra_grpo.embedders.choice import as_embedder as as_embedder
+from dra_grpo.embedders.chunks import ChunkedEmbedder as ChunkedEmbedder
+from dra_grpo.embedders.http import HttpEmbedder as HttpEmbedder
+from dra_grpo.embedders.ngram import NgramEmbedder as NgramEmbedder
+from dra_grpo.embedders.policy import PolicyEmbedder as PolicyEmbedder
+from dra_grpo.embedders.protocol import Embedded as Embedded
+from dra_grpo.embedders.protocol import Embedder as Embedder
+from dra_grpo.embedders.sentence_transformer import MiniLMEmbedder as MiniLMEmbedder
+from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder as SentenceTransformerEmbedder
+from dra_grpo.embedders.sentence_transformer import StaticEmbedder as StaticEmbedder
+from dra_grpo.embedders.steps import step_similarity as step_similarity

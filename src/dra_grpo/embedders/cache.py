@@ -16,8 +16,8 @@ from dra_grpo.errors import UsageError
 class CachedEmbedder(Embedder):
     """Rows of an embedder kept by their exact text, least recently used out first; duplicates are encoded once.
 
-    Kept on the CPU in one (size, D) matrix that grows as it fills (at most 4·size·D bytes; 77 MB for minilm at the
-    default), under a 16-byte digest of the text, so long texts are not held.
+    Kept on the CPU (about 4·size·D bytes; 77 MB for minilm at the default) under a 16-byte digest of the text, so long
+    texts are not held.
 
     Args:
         embedder: whose rows are kept; it must be a function of the text alone, which `policy` is not.
@@ -43,9 +43,7 @@ class CachedEmbedder(Embedder):
         self.name = embedder.name
         self.size = size
         self.hits = self.misses = 0
-        self._slots: OrderedDict[bytes, int] = OrderedDict()
-        self._rows = torch.zeros(0, 0, device="cpu")
-        self._cut = torch.zeros(0, dtype=torch.bool, device="cpu")
+        self._kept: OrderedDict[bytes, tuple[Tensor, bool]] = OrderedDict()
 
     @property
     def hit_rate(self) -> float:
@@ -61,48 +59,22 @@ class CachedEmbedder(Embedder):
         Returns:
             The embedder's rows, on the CPU, and what it cut.
         """
-        keys = [_digest(text) for text in texts]
+        keys = [blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest() for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
-        kept = [key for key in distinct if key in self._slots]
-        new = [key for key in distinct if key not in self._slots]
-        if new or not kept:
-            rows, cut = (part.cpu() for part in self.embedder.embed([distinct[key] for key in new]))
-        else:
-            rows, cut = self._rows[:0], self._cut[:0]
-        if kept:
-            slots = [self._slots[key] for key in kept]
-            rows, cut = torch.cat([self._rows[slots], rows]), torch.cat([self._cut[slots], cut])
-
+        found = {key: self._kept[key] for key in distinct if key in self._kept}
+        new = [key for key in distinct if key not in found]
+        if new or not keys:
+            rows, truncated = self.embedder.embed([distinct[key] for key in new])
+            if not keys:
+                return Embedded(rows.cpu(), truncated.cpu())
+            # A row of its own: a view would keep all of the batch in memory.
+            found |= zip(new, zip(map(torch.clone, rows.cpu()), truncated.tolist(), strict=True), strict=True)
         self.hits += len(texts) - len(new)
         self.misses += len(new)
-        for key in kept:
-            self._slots.move_to_end(key)
-        self._keep(new, rows[len(kept) :], cut[len(kept) :])
-        place = {key: index for index, key in enumerate([*kept, *new])}
-        order = torch.tensor([place[key] for key in keys], dtype=torch.long, device="cpu")
-        return Embedded(rows[order], cut[order])
-
-    @torch.inference_mode(False)  # a tensor born in inference mode could not be written to outside it
-    def _keep(self, keys: list[bytes], rows: Tensor, cut: Tensor) -> None:
-        if not keys:
-            return
-        keys, rows, cut = keys[-self.size :], rows[-self.size :], cut[-self.size :]
-        self._grow(len(self._slots) + len(keys), rows.shape[1])
-        slots = []
-        for key in keys:
-            full = len(self._slots) == self.size
-            self._slots[key] = self._slots.popitem(last=False)[1] if full else len(self._slots)
-            slots.append(self._slots[key])
-        self._rows[slots], self._cut[slots] = rows, cut
-
-    def _grow(self, needed: int, dimension: int) -> None:
-        have = len(self._rows)
-        if needed <= have or have == self.size:
-            return
-        more = min(self.size, max(needed, 2 * have, 1024)) - have
-        self._rows = torch.cat([self._rows.view(have, dimension), torch.zeros(more, dimension, device="cpu")])
-        self._cut = torch.cat([self._cut, torch.zeros(more, dtype=torch.bool, device="cpu")])
-
-
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        for key in found:
+            self._kept[key] = found[key]
+            self._kept.move_to_end(key)
+        while len(self._kept) > self.size:
+            self._kept.popitem(last=False)
+        truncated = torch.tensor([found[key][1] for key in keys], device="cpu")
+        return Embedded(torch.stack([found[key][0] for key in keys]), truncated)

@@ -6,7 +6,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,12 +13,10 @@ from dra_grpo.core.similarity import unit_rows
 from dra_grpo.embedders.cache import CachedEmbedder
 from dra_grpo.embedders.chunks import ChunkedEmbedder
 from dra_grpo.embedders.http import HttpEmbedder
-from dra_grpo.embedders.minilm import MiniLMEmbedder
 from dra_grpo.embedders.ngram import NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder
 from dra_grpo.embedders.protocol import Embedded, Embedder
-from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder
-from dra_grpo.embedders.static import StaticEmbedder
+from dra_grpo.embedders.sentence_transformer import MiniLMEmbedder, SentenceTransformerEmbedder, StaticEmbedder
 from dra_grpo.errors import UsageError
 from dra_grpo.registry import Registry
 
@@ -68,16 +65,18 @@ class FunctionEmbedder(Embedder):
             rows, truncated = self.embed([" "])
             return Embedded(rows[:0], truncated[:0])
         given = self.function(list(texts))
-        rows, truncated = given if isinstance(given, Embedded) else (given, torch.zeros(len(texts), dtype=torch.bool))
-        rows = _tensor(rows, self.name).detach()
-        check_rows(rows, len(texts), self.name)
-        return Embedded(unit_rows(rows).float(), truncated)
+        if not isinstance(given, Embedded):
+            given = Embedded(given, torch.zeros(len(texts), dtype=torch.bool, device="cpu"))
+        rows = _tensor(given.rows, self.name).detach()
+        _check_rows(rows, len(texts), self.name)
+        return Embedded(unit_rows(rows).float(), given.truncated)
 
 
 def as_embedder(
     embedder: str | Embedder | PolicyEmbedder | Callable[[list[str]], Any] | Any,
     options: Mapping[str, Any] | None = None,
     device: str | torch.device | None = None,
+    cached: bool = True,
 ) -> Embedder | PolicyEmbedder:
     """Whatever names or does an embedding, as an embedder that has embedded two texts already.
 
@@ -90,6 +89,7 @@ def as_embedder(
             function from texts to rows, see `FunctionEmbedder`.
         options: what an embedder chosen by name is built with.
         device: where it is built, if it can choose and `options` does not say.
+        cached: False keeps no rows.
 
     Raises:
         UsageError: no such name or option, nothing that embeds, or rows that are not two of finite numbers. What the
@@ -100,42 +100,30 @@ def as_embedder(
     >>> as_embedder(lambda texts: [[float(len(text)), 1.0] for text in texts]).encode(["a", "b"]).shape
     torch.Size([2, 2])
     """
-    built = build(embedder, options, device)
+    built = _built(embedder, dict(options or {}), device) if isinstance(embedder, str) else embedder
+    name = getattr(built, "name", None) or getattr(built, "__name__", type(built).__name__)
+    if options and built is embedder:
+        raise UsageError(f"embedder_options go with an embedder's name; {name!r} is built already")
     if isinstance(built, PolicyEmbedder):
         return built
+    if not isinstance(built, Embedder):
+        function = getattr(built, "embed", None) or getattr(built, "encode", None) or built
+        if isinstance(built, type) or not callable(function):
+            raise UsageError(
+                f"embedder is {built!r}; expected a name such as 'ngram', an object with encode, or a function from "
+                "texts to rows"
+            )
+        built = FunctionEmbedder(function, name)
     try:
-        rows, _ = built.embed(TRIED)
+        rows = built.encode(TRIED)
     except Exception as error:
-        error.add_note(f"raised when embedder {built.name!r} was tried on two texts")
+        error.add_note(f"raised when embedder {name!r} was tried on two texts")
         raise
-    check_rows(rows, len(TRIED), built.name)
+    _check_rows(rows, len(TRIED), name)
     if not rows.isfinite().all():
-        raise UsageError(f"embedder {built.name!r} gives NaN or infinity for {TRIED}; expected finite numbers")
-    return CachedEmbedder(built) if isinstance(embedder, str) and not isinstance(built, NgramEmbedder) else built
-
-
-def build(
-    embedder: Any, options: Mapping[str, Any] | None = None, device: str | torch.device | None = None
-) -> Embedder | PolicyEmbedder:
-    """`as_embedder` without the trial and without a cache.
-
-    Raises:
-        UsageError: no such name or option, or nothing that embeds.
-    """
-    name = getattr(embedder, "name", None) or getattr(embedder, "__name__", type(embedder).__name__)
-    if isinstance(embedder, str):
-        name, embedder = embedder, _built(embedder, dict(options or {}), device)
-    elif options:
-        raise UsageError(f"embedder_options go with an embedder's name; {name!r} is built already")
-    if isinstance(embedder, Embedder | PolicyEmbedder):
-        return embedder
-    function = getattr(embedder, "embed", None) or getattr(embedder, "encode", None) or embedder
-    if isinstance(embedder, type) or not callable(function):
-        raise UsageError(
-            f"embedder is {embedder!r}; expected a name such as 'ngram', an object with encode, or a function from "
-            "texts to rows"
-        )
-    return FunctionEmbedder(function, name)
+        raise UsageError(f"embedder {name!r} gives NaN or infinity for {TRIED}; expected finite numbers")
+    keeps = cached and isinstance(embedder, str) and not isinstance(built, NgramEmbedder)
+    return CachedEmbedder(built) if keeps else built
 
 
 def _built(name: str, options: dict[str, Any], device: str | torch.device | None) -> Any:
@@ -152,25 +140,16 @@ def _built(name: str, options: dict[str, Any], device: str | torch.device | None
 
 
 def _tensor(rows: Any, name: str) -> Tensor:
-    if isinstance(rows, Tensor):
-        return rows
     try:
-        if isinstance(rows, Sequence) and rows and isinstance(rows[0], Tensor):
-            return torch.stack(list(rows))
-        return torch.as_tensor(np.asarray(rows), device="cpu")
+        if isinstance(rows, list | tuple):
+            return torch.stack([torch.as_tensor(row) for row in rows])
+        return torch.as_tensor(rows)
     except (TypeError, ValueError, RuntimeError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(
-            f"embedder {name!r} gives a {type(rows).__name__} that is no table of numbers ({reason}); expected (N, D)"
-        ) from error
+        kind, reason = type(rows).__name__, str(error).partition("\n")[0]
+        raise UsageError(f"embedder {name!r} gives a {kind} that is no table of numbers ({reason})") from error
 
 
-def check_rows(rows: Tensor, count: int, name: str) -> None:
-    """Raise unless `rows` is a tensor of `count` rows of numbers.
-
-    Raises:
-        UsageError: another shape, or complex numbers.
-    """
+def _check_rows(rows: Tensor, count: int, name: str) -> None:
     if rows.ndim != 2 or len(rows) != count or not rows.shape[1] or rows.is_complex():
         raise UsageError(
             f"embedder {name!r} gives {rows.dtype} of shape {tuple(rows.shape)} for {count} texts; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -51,17 +52,22 @@ class ChunkedEmbedder(Embedder):
         embedder_options: dict[str, Any] | None = None,
         device: str | torch.device | None = None,
     ):
-        from dra_grpo.embedders.choice import build
+        from dra_grpo.embedders.choice import as_embedder
 
-        built = build(embedder, embedder_options, device)
+        built = as_embedder(embedder, embedder_options, device, cached=False)
         if not isinstance(built, Embedder):
             raise UsageError(f"{type(built).__name__} embeds no texts, and chunks are texts; use it without chunks")
         if unit not in ("tokens", "characters"):
             raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
-        if unit == "tokens":
-            size = _token_size(built, size)
-        if size is None or size < 1:
-            raise UsageError(f"size is {size}; expected the longest chunk in characters, such as 1000")
+        limit: Any = math.inf if unit == "characters" else getattr(built, "token_limit", None)
+        if limit is None:
+            raise UsageError(
+                f"embedder {built.name!r} has no limit in tokens; leave out the chunks, or pass unit='characters'"
+            )
+        if size is None:
+            size = limit
+        if not 0 < size <= limit or size == math.inf:
+            raise UsageError(f"size is {size}; expected the longest chunk, 1 to {limit} {unit}")
         if not 0 <= overlap <= size // 2:
             raise UsageError(f"overlap is {overlap}; expected 0 to {size // 2}, half of size {size}")
         self.embedder: Any = built  # an Embedder, with `token_starts` where the unit is tokens
@@ -112,16 +118,3 @@ def _between_words(text: str, starts: Sequence[int], first: int, last: int) -> i
         if text[place - 1].isspace() != text[place].isspace():
             return stop
     return last
-
-
-def _token_size(embedder: Any, size: int | None) -> int:
-    if not hasattr(embedder, "token_starts"):
-        raise UsageError(f"embedder {embedder.name!r} has no tokenizer here; pass unit='characters' and a size")
-    limit = embedder.token_limit
-    if limit is None:
-        raise UsageError(f"embedder {embedder.name!r} reads texts of any length; leave out the chunks")
-    if size is None:
-        return limit
-    if not 0 < size <= limit:
-        raise UsageError(f"size is {size}; embedder {embedder.name!r} reads 1 to {limit} tokens at once")
-    return size

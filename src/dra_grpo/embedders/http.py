@@ -93,17 +93,16 @@ class HttpEmbedder(Embedder):
             body["dimensions"] = self.dimensions
         answer = self.server.post("embeddings", body)
         try:
-            indices = [item["index"] for item in answer["data"]]
-            rows = torch.tensor([item["embedding"] for item in answer["data"]], dtype=torch.float32, device="cpu")
+            data = answer["data"]  # of some servers without `index`: then the order is that of the texts
+            indices = [place if item.get("index") is None else item["index"] for place, item in enumerate(data)]
+            rows = torch.tensor([item["embedding"] for item in data], dtype=torch.float32, device="cpu")
             if sorted(indices) != list(range(len(texts))):
                 raise ValueError(f"{len(texts)} texts were sent and rows {indices[:8]} came back")
             if not rows.isfinite().all():
                 raise ValueError("an embedding holds NaN or infinity")
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = one_line(f"{type(error).__name__}: {error}")
             raise UsageError(
                 f"{self.server.url}/embeddings does not answer as /v1/embeddings does ({reason}); check the url"
             ) from error
-        ordered = torch.empty_like(rows)
-        ordered[indices] = rows
-        return ordered
+        return rows[torch.tensor(indices, device="cpu").argsort()]

@@ -52,9 +52,7 @@ class NgramEmbedder(Embedder):
 
     def __init__(self, orders: Sequence[int] = (2, 3, 4), dimension: int = 1024, sublinear: bool = True):
         if not isinstance(orders, Sequence) or not orders or not all(isinstance(n, int) and n > 0 for n in orders):
-            raise UsageError(
-                f"orders is {orders!r}; expected one or more n-gram lengths of at least 1, such as (2, 3, 4)"
-            )
+            raise UsageError(f"orders is {orders!r}; expected n-gram lengths of at least 1, such as (2, 3, 4)")
         if not isinstance(dimension, int) or dimension < 64:
             raise UsageError(f"dimension is {dimension}; n-grams need at least 64 buckets, 1024 serves most texts")
         self.orders = tuple(sorted(set(orders)))

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from dra_grpo.errors import UsageError
 
@@ -38,18 +39,23 @@ class PolicyEmbedder:
         prompt_ids: Sequence[Sequence[int]],
         completion_ids: Sequence[Sequence[int]],
         backbone: nn.Module | None = None,
+        own: Sequence[Sequence[int]] | None = None,
     ) -> Tensor:
         """Pool the hidden states of this process's rows.
 
         Args:
             model: the policy as wrapped for training: the forward goes through the wrapper.
             prompt_ids: N lists of token ids.
-            completion_ids: N lists of token ids; an empty one gives a zero row.
+            completion_ids: N lists of token ids; one without a token of the policy's own gives a zero row.
             backbone: the module inside `model` whose output has `last_hidden_state`; None: `model.base_model`.
+            own: N lists of 1 for a completion token that the policy wrote and 0 for one that a tool or an environment
+                did, as TRL's `tool_mask` and `env_mask`; None: it wrote them all.
 
         Returns:
             float32 (N, D), not yet centred: the mean is over the rows of all ranks, see `centre`.
         """
+        if not completion_ids:
+            return self.encode(model, [[0]], [[0]], backbone)[:0]
         device = next(model.parameters()).device
         pooled, captured = [], []
         hooked: Any = model.base_model if backbone is None else backbone
@@ -59,10 +65,12 @@ class PolicyEmbedder:
         try:
             for start in range(0, len(completion_ids), self.batch_size):
                 rows = slice(start, start + self.batch_size)
-                ids, attention, completion = right_padded(prompt_ids[rows], completion_ids[rows], device)
+                ids, attention, written = right_padded(
+                    prompt_ids[rows], completion_ids[rows], device, None if own is None else own[rows]
+                )
                 model(input_ids=ids, attention_mask=attention, use_cache=False, logits_to_keep=1)
-                hidden = captured.pop().float()
-                weight = completion[..., None].to(hidden.dtype)
+                hidden = captured.pop()[:, -ids.shape[1] :].float()  # prompt tuning puts virtual tokens before
+                weight = written[..., None].to(hidden.dtype)
                 pooled.append((hidden * weight).sum(1) / weight.sum(1).clamp(min=1))
         finally:
             hook.remove()
@@ -77,15 +85,29 @@ class PolicyEmbedder:
 
 
 def right_padded(
-    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], device: Any
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    device: Any,
+    own: Sequence[Sequence[int]] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Ids, attention mask and completion mask, each (N, T), padded on the right so that positions need no shift."""
-    length = max(len(p) + len(c) for p, c in zip(prompts, completions, strict=True))
-    ids = torch.zeros(len(prompts), length, dtype=torch.long)
-    attention = torch.zeros_like(ids)
-    completion = torch.zeros_like(ids, dtype=torch.bool)
-    for row, (p, c) in enumerate(zip(prompts, completions, strict=True)):
-        ids[row, : len(p) + len(c)] = torch.tensor([*p, *c], dtype=torch.long)
-        attention[row, : len(p) + len(c)] = 1
-        completion[row, len(p) : len(p) + len(c)] = True
-    return ids.to(device), attention.to(device), completion.to(device)
+    """Prompts and completions in one table, padded on the right so that positions need no shift.
+
+    Args:
+        prompts: N lists of token ids.
+        completions: N lists of token ids.
+        device: where the table goes.
+        own: N lists, as long as the completions: 1 for tokens that the policy wrote; None: all of them.
+
+    Returns:
+        Ids, attention mask and bool mask of the policy's own tokens, each (N, T).
+
+    >>> ids, attention, written = right_padded([[5], [6, 7]], [[8, 9, 8], []], "cpu", own=[[1, 0, 1], []])
+    >>> ids.tolist(), attention.tolist(), written.int().tolist()
+    ([[5, 8, 9, 8], [6, 7, 0, 0]], [[1, 1, 1, 1], [1, 1, 0, 0]], [[0, 1, 0, 1], [0, 0, 0, 0]])
+    """
+    own = [[1] * len(completion) for completion in completions] if own is None else own
+    ids = [torch.tensor([*p, *c], dtype=torch.long) for p, c in zip(prompts, completions, strict=True)]
+    written = [torch.tensor([*[0] * len(p), *o]).bool() for p, o in zip(prompts, own, strict=True)]
+    parts = ids, [torch.ones_like(row) for row in ids], written
+    padded = (pad_sequence(part, batch_first=True).to(device) for part in parts)
+    return next(padded), next(padded), next(padded)

