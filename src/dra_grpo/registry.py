@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from dra_grpo.errors import UsageError, nearest
@@ -86,15 +88,19 @@ class UnknownName(UsageError, KeyError):
 def load_path(path: str) -> Any:
     """The object a dotted path `package.module:attribute` or `package.module.attribute` names.
 
+    A module of the current folder is found too, whatever command started Python there; an installed one comes first.
+
     Raises:
-        UsageError: there is no such module or attribute.
+        UsageError: there is no such module or attribute, or the module is no Python.
 
     Example:
         >>> load_path("math:tau") == load_path("math.tau")
         True
     """
     module, _, attribute = path.partition(":") if ":" in path else path.rpartition(".")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
     try:
         return getattr(import_module(module), attribute)
-    except (ImportError, ValueError, AttributeError) as error:
+    except (ImportError, ValueError, AttributeError, SyntaxError) as error:
         raise UsageError(f"{path!r} cannot be loaded ({error}); expected 'package.module:attribute'") from error

@@ -9,6 +9,7 @@ from dra_grpo import __version__
 from dra_grpo.errors import UsageError
 
 COMMANDS = {
+    "init": "write problems, a reward and a recipe to start from",
     "train": "train a policy with diversity-aware reward adjustment",
     "pretrain": "make a built-in task's base policy again from nothing",
     "eval": "evaluate a model on benchmarks, or compare two evaluations",
