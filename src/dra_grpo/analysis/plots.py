@@ -218,7 +218,7 @@ def _bars(entry: Mapping[str, float]) -> list[list[float]]:
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Below the plot, where it hides nothing; one column where the labels are long."""
+    """Below the plot, where it hides nothing; one label a line where they are long."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = 1 if max(map(len, labels)) > 30 else min(len(labels), 3)
+    columns = len(labels) if sum(map(len, labels)) <= 50 else 1
     figure.legend(handles, [label[-60:] for label in labels], loc="outside lower center", ncols=columns)
