@@ -108,6 +108,20 @@ def _drawn(task: str, problems: Sequence[Problem], settings: EvalSettings, engin
             last = now
             bar.update(len(samples))
             done.update(sample.key for sample in samples)
+            if bar.disable and (10 * (len(done) - shown) >= len(requests) or len(done) == len(requests)):
+                shown = len(done)  # no terminal: a line every ten percent
+                print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)
+    return file
+    last = time.monotonic()  # loading counts
+    sampler = engine()
+    shown = len(done)
+    with tqdm(desc=task, initial=shown, total=len(requests), unit="sample", disable=None) as bar:
+        for samples in sampler.sample(requests, done, settings.decoding(task)):
+            now = time.monotonic()
+            file.append(samples, now - last, sampler.devices)
+            last = now
+            bar.update(len(samples))
+            done.update(sample.key for sample in samples)
             if bar.disable and (len(done) - shown) * 10 >= len(requests):  # no terminal: a line every ten percent
                 shown = len(done)
                 print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)

@@ -89,9 +89,8 @@ class EvalSettings:
             if name not in self.tasks:
                 raise UsageError(f"{name!r} is given data, columns or samples, but is none of --tasks")
         if self.batch_size < 1 or (self.devices or 0) < 0 or (self.limit is not None and self.limit < 1):
-            raise UsageError(
-                f"batch size {self.batch_size}, devices {self.devices}, limit {self.limit}: expected 1, 0 and 1 at least"
-            )
+            found = f"batch size {self.batch_size}, devices {self.devices}, limit {self.limit}"
+            raise UsageError(f"{found}: expected 1, 0 and 1 at least")
         if self.price is not None and not 0 <= self.price < float("inf"):
             raise UsageError(f"the price of a GPU-hour is {self.price}, expected 0 or more")
 
