@@ -61,7 +61,7 @@ def policy_text(completion: Completion) -> str:
     ...         {"role": "assistant", "content": "It is 4."},
     ...     ]
     ... )
-    '<think>I had better ask.</think>add({"a": 2, "b": 2})\nIt is 4.'
+    '<think>I had better ask.</think>add({"a": 2, "b": 2})\\nIt is 4.'
     """
     if isinstance(completion, str):
         return completion

@@ -41,10 +41,9 @@ def check_model(
     Raises:
         UsageError: no such folder; no such model or revision on the Hub; the Hub out of reach and nothing cached.
     """
-    if model_folder(model) is not None:
-        return
-    name = f"{owner}/{model}" if owner and "/" not in model else model
-    check_hub(name, "model", revision, cache, f"pass a local folder{instead}")
+    if model_folder(model) is None:
+        name = f"{owner}/{model}" if owner and "/" not in model else model
+        check_hub(name, "model", revision, cache, f"pass a local folder{instead}")
 
 
 def check_hub(
@@ -59,25 +58,19 @@ def check_hub(
     Raises:
         UsageError: no name for the Hub; no such repository or revision that may be read; `NotCached`.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
+    from huggingface_hub import errors, snapshot_download
 
     try:  # resolves the revision
         snapshot_download(name, repo_type=kind, revision=revision, cache_dir=cache, allow_patterns=[])
-    except HFValidationError as error:
+    except errors.HFValidationError as error:
         raise UsageError(f"{name!r} is neither a path nor a Hub name; expected a path or 'owner/name'") from error
-    except RevisionNotFoundError as error:
+    except errors.RevisionNotFoundError as error:
         raise UsageError(f"{kind} {name!r} has no revision {revision!r} on the Hub; check the spelling") from error
-    except RepositoryNotFoundError as error:
+    except errors.RepositoryNotFoundError as error:
         raise UsageError(
             f"no {kind} {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
         ) from error
-    except LocalEntryNotFoundError as error:
+    except errors.LocalEntryNotFoundError as error:
         raise NotCached(
             f"{kind} {name!r} is not in the local cache and the Hub cannot be reached; go online once, or {instead}"
         ) from error

@@ -137,7 +137,7 @@ def test_no_texts():
     "options, message",
     [
         ({}, "embedder 'ngram' has no limit in tokens; leave out the chunks, or pass unit='characters'"),
-        ({"unit": "characters"}, "size is inf; expected the longest chunk, 1 to inf characters"),
+        ({"unit": "characters"}, "size is None; expected the longest chunk, 1 to inf characters"),
         ({"unit": "characters", "size": 10, "overlap": 6}, "overlap is 6; expected 0 to 5, half of size 10"),
         ({"unit": "words", "size": 10}, "unit is 'words'; expected 'tokens' or 'characters'"),
     ],

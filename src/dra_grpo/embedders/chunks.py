@@ -64,14 +64,12 @@ class ChunkedEmbedder(Embedder):
             raise UsageError(
                 f"embedder {built.name!r} has no limit in tokens; leave out the chunks, or pass unit='characters'"
             )
-        if size is None:
-            size = limit
-        if not 0 < size <= limit or size == math.inf:
-            raise UsageError(f"size is {size}; expected the longest chunk, 1 to {limit} {unit}")
-        if not 0 <= overlap <= size // 2:
-            raise UsageError(f"overlap is {overlap}; expected 0 to {size // 2}, half of size {size}")
         self.embedder: Any = built  # an Embedder, with `token_starts` where the unit is tokens
-        self.size = size
+        self.size = limit if size is None else size
+        if not 0 < self.size <= limit or self.size == math.inf:
+            raise UsageError(f"size is {size}; expected the longest chunk, 1 to {limit} {unit}")
+        if not 0 <= overlap <= self.size // 2:
+            raise UsageError(f"overlap is {overlap}; expected 0 to {self.size // 2}, half of size {self.size}")
         self.overlap = overlap
         self.unit = unit
 
@@ -99,22 +97,21 @@ class ChunkedEmbedder(Embedder):
         starts = self.embedder.token_starts(text) if self.unit == "tokens" else range(len(text))
         if len(starts) <= self.size:
             return [text]
-        found, first = [], 0
-        while first < len(starts):
+        edges = [0, *starts[1:], len(text)]
+        found, first, stop = [], 0, 0
+        while stop < len(starts):
             last = min(first + self.size, len(starts))
-            stop = _between_words(text, starts, first, last) if last < len(starts) else last
-            begin = starts[first] if first > 0 else 0
-            end = starts[stop] if stop < len(starts) else len(text)
-            if end > begin:  # several tokens may share a character, and then its start
-                found.append(text[begin:end])
-            first = stop - self.overlap if stop < len(starts) else stop
+            stop = _between_words(text, edges, first, last)
+            if edges[first] < edges[stop]:  # several tokens may share a character, and then its start
+                found.append(text[edges[first] : edges[stop]])
+            first = stop - self.overlap
         return found
 
 
-def _between_words(text: str, starts: Sequence[int], first: int, last: int) -> int:
-    """The last unit in the second half of [first, last] with a space on one side; `last` itself if there is none."""
-    for stop in range(last, first + (last - first + 1) // 2, -1):
-        place = starts[stop]
-        if text[place - 1].isspace() != text[place].isspace():
-            return stop
+def _between_words(text: str, edges: Sequence[int], first: int, last: int) -> int:
+    """The last edge in the second half of [first, last] with a space on one side; `last` if there is none."""
+    if edges[last] < len(text):
+        for stop in range(last, first + (last - first + 1) // 2, -1):
+            if text[edges[stop] - 1].isspace() != text[edges[stop]].isspace():
+                return stop
     return last

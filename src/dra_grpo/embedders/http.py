@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from dra_grpo.errors import UsageError
 from dra_grpo.server import OpenAIServer, one_line
 
 
+@dataclass(eq=False)
 class HttpEmbedder(Embedder):
     """A client of an embedding server; `OpenAIServer` says what is tried again.
 
@@ -39,30 +41,24 @@ class HttpEmbedder(Embedder):
             server stays unreachable or refuses the request, or its answer is not that of `/v1/embeddings`.
     """
 
-    name = "http"
+    url: str
+    model: str
+    batch_size: int = 32
+    concurrency: int = 4
+    timeout: float = 60.0
+    retries: int = 6
+    max_characters: int | None = None
+    key_variable: str | None = None
+    dimensions: int | None = None
+    name: ClassVar[str] = "http"
 
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        batch_size: int = 32,
-        concurrency: int = 4,
-        timeout: float = 60.0,
-        retries: int = 6,
-        max_characters: int | None = None,
-        key_variable: str | None = None,
-        dimensions: int | None = None,
-    ):
-        least_one = {"batch_size": batch_size, "concurrency": concurrency, "max_characters": max_characters}
-        for option, value in least_one.items():
+    def __post_init__(self) -> None:
+        for option in ("batch_size", "concurrency", "max_characters"):
+            value = getattr(self, option)
             if value is not None and value < 1:
                 raise UsageError(f"{option} is {value}, which is too small to send anything; expected at least 1")
-        self.server = OpenAIServer(url.rstrip("/").removesuffix("/embeddings"), timeout, retries, key_variable)
-        self.model = model
-        self.batch_size = batch_size
-        self.concurrency = concurrency
-        self.max_characters = max_characters
-        self.dimensions = dimensions
+        base = self.url.rstrip("/").removesuffix("/embeddings")
+        self.server = OpenAIServer(base, self.timeout, self.retries, self.key_variable)
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed N texts; for no texts a space is embedded, for its D.

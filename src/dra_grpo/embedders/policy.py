@@ -56,6 +56,7 @@ class PolicyEmbedder:
         """
         if not completion_ids:
             return self.encode(model, [[0]], [[0]], backbone)[:0]
+        own = own or [[1] * len(completion) for completion in completion_ids]
         device = next(model.parameters()).device
         pooled, captured = [], []
         hooked: Any = model.base_model if backbone is None else backbone
@@ -65,9 +66,7 @@ class PolicyEmbedder:
         try:
             for start in range(0, len(completion_ids), self.batch_size):
                 rows = slice(start, start + self.batch_size)
-                ids, attention, written = right_padded(
-                    prompt_ids[rows], completion_ids[rows], device, None if own is None else own[rows]
-                )
+                ids, attention, written = right_padded(prompt_ids[rows], completion_ids[rows], device, own[rows])
                 model(input_ids=ids, attention_mask=attention, use_cache=False, logits_to_keep=1)
                 hidden = captured.pop()[:, -ids.shape[1] :].float()  # prompt tuning puts virtual tokens before
                 weight = written[..., None].to(hidden.dtype)
@@ -105,7 +104,7 @@ def right_padded(
     >>> ids.tolist(), attention.tolist(), written.int().tolist()
     ([[5, 8, 9, 8], [6, 7, 0, 0]], [[1, 1, 1, 1], [1, 1, 0, 0]], [[0, 1, 0, 1], [0, 0, 0, 0]])
     """
-    own = [[1] * len(completion) for completion in completions] if own is None else own
+    own = own or [[1] * len(completion) for completion in completions]
     ids = [torch.tensor([*p, *c], dtype=torch.long) for p, c in zip(prompts, completions, strict=True)]
     written = [torch.tensor([*[0] * len(p), *o]).bool() for p, o in zip(prompts, own, strict=True)]
     parts = ids, [torch.ones_like(row) for row in ids], written
