@@ -1,4 +1,4 @@
-"""Every Python snippet of the README and of docs/ runs, in order, as a reader would type it."""
+"""Every Python snippet of the documents runs, in order, as a reader would type it; what is pinned twice agrees."""
 
 import doctest
 import re
@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("trl")
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -34,3 +34,21 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_pins_agree():
+    makefile = (ROOT / "Makefile").read_text()
+    workflow = (ROOT / ".github/workflows/tests.yml").read_text()
+    (torch,) = re.findall(r"^TORCH \?= (\S+)", makefile, re.MULTILINE)
+    assert f"TORCH: {torch} " in workflow
+    (versions,) = re.findall(r"python-version: \[(.*)\]", workflow)
+    classifiers = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
+    assert re.findall(r"[\d.]+", versions) == classifiers
+    (ruff,) = re.findall(r"^ruff==(\S+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert f"rev: v{ruff}\n" in (ROOT / ".pre-commit-config.yaml").read_text()
+
+
+@pytest.mark.parametrize("file", ["CONTRIBUTING.md"])
+def test_files_that_are_named_are_there(file):
+    for name in re.findall(r"`([\w./]+/[\w./]*)`", (ROOT / file).read_text()):
+        assert (ROOT / name).exists() or (ROOT / "src/dra_grpo" / name).exists(), name
