@@ -132,3 +132,11 @@ def test_dry_run_prints_the_resolved_run_and_writes_nothing(tmp_path):
     assert "completions a generation" in finished.stdout
     assert "512" in finished.stdout
     assert not out.exists()
+
+
+def test_traceback_shows_where_an_error_of_one_line_comes_from():
+    for arguments, environment in ((["--traceback"], {}), ([], {"DRA_GRPO_DEBUG": "1"})):
+        shown = dra_grpo("report", "nowhere", *arguments, **environment)
+        assert shown.returncode == 2
+        assert "Traceback (most recent call last)" in shown.stderr
+        assert shown.stderr.splitlines()[-1].startswith("dra-grpo: error: nowhere holds no ")

@@ -70,6 +70,18 @@ def test_a_run_leaves_everything(whole):
     assert "http" not in page.replace("http://www.w3.org", "")
     assert (out / "model.safetensors").exists()
     assert "method: dra" in (out / "config.yaml").read_text()
+    assert "train: step 6 of 6, reward 0." in finished.stderr
+    assert "\r" not in finished.stderr, "a bar is for a terminal"
+
+
+def test_the_model_card_says_what_was_trained_from_what(whole):
+    out, _ = whole
+    card = (out / "README.md").read_text()
+    trained = json.loads((out / "eval.json").read_text())["trained"]["pass@1"]
+    assert "None" not in card.partition("## Settings")[0]
+    assert "Trained from the base policy of task `countdown` on task `countdown`" in card
+    assert "method `dra` with its default options" in card
+    assert f"{trained['value']:.3f} [{trained['low']:.3f}, {trained['high']:.3f}]" in card
 
 
 def test_a_run_is_not_written_over(whole):
@@ -103,11 +115,12 @@ def test_a_run_is_not_written_over(whole):
     [
         pytest.param(
             ["--use_liger_kernel"],
-            "error: You have set `use_liger_kernel`",
+            "error: training stopped: You have set `use_liger_kernel`",
             marks=pytest.mark.skipif(find_spec("liger_kernel") is not None, reason="liger-kernel is installed"),
         ),
         (["--eval_strategy", "steps", "--eval_steps", "1"], "eval_strategy is 'steps', which is not read here"),
-        (["--model_name_or_path", "docs"], "error: model 'docs' cannot be loaded: "),
+        (["--model_name_or_path", "docs"], "error: model 'docs' cannot be loaded; name a model folder, or a Hub name"),
+        (["--resume_from_checkpoint", "runs/a"], "--resume"),
     ],
 )
 def test_what_is_not_here_is_said_in_one_line(tmp_path, flags, message):
@@ -116,13 +129,21 @@ def test_what_is_not_here_is_said_in_one_line(tmp_path, flags, message):
     assert message in refused.stderr.splitlines()[-1]
 
 
-def test_a_run_killed_after_its_last_step_takes_no_other(whole, tmp_path):
+@pytest.mark.parametrize("damaged", [None, "model.safetensors", "optimizer.pt"])
+def test_a_run_killed_after_its_last_step(whole, tmp_path, damaged):
+    """It takes no other step; where a full disk cut the last checkpoint short, it takes the last two again."""
     out = tmp_path / "run"
     shutil.copytree(whole[0], out)
     for lost in ("eval.json", "report.html", "model.safetensors"):
         (out / lost).unlink()
+    if damaged:
+        file = out / "checkpoint-6" / damaged
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     finished = train(out, "--resume")
     assert finished.returncode == 0, finished.stderr[-3000:]
+    assert (f"note: {out}/checkpoint-6 is passed over: {damaged} is damaged" in finished.stdout) is bool(damaged)
+    assert f"note: going on from {out}/checkpoint-{4 if damaged else 6}\n" in finished.stdout
+    assert "missing keys" not in finished.stderr, "tied weights are in the checkpoint under one name"
     assert metrics(out) == metrics(whole[0])
     assert json.loads((out / "eval.json").read_text()) == json.loads((whole[0] / "eval.json").read_text())
     assert (out / "model.safetensors").read_bytes() == (whole[0] / "model.safetensors").read_bytes()

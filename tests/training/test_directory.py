@@ -16,18 +16,13 @@ def checkpoint(folder, step, state):
     return path
 
 
-def test_a_checkpoint_that_was_not_finished_is_passed_over(tmp_path):
-    whole = checkpoint(tmp_path, 10, json.dumps({"global_step": 10}))
-    checkpoint(tmp_path, 20, '{"global_step": 2')
-    checkpoint(tmp_path, 100, None)
+def test_checkpoints_are_ordered_by_number(tmp_path):
+    for step in (9, 100, 10):
+        checkpoint(tmp_path, step, None)
     (tmp_path / "checkpoint-best").mkdir()
-    assert RunDirectory(tmp_path).last_checkpoint() == whole
-
-
-def test_newest_is_by_number(tmp_path):
-    checkpoint(tmp_path, 9, json.dumps({"global_step": 9}))
-    newest = checkpoint(tmp_path, 10, json.dumps({"global_step": 10}))
-    assert RunDirectory(tmp_path).last_checkpoint() == newest
+    assert [folder.name for folder in RunDirectory(tmp_path).checkpoints()] == [
+        "checkpoint-100", "checkpoint-10", "checkpoint-9",
+    ]  # fmt: skip
 
 
 def test_cut_back_drops_what_came_after_and_half_a_line(tmp_path):
@@ -38,7 +33,7 @@ def test_cut_back_drops_what_came_after_and_half_a_line(tmp_path):
     directory.cut_back(2)
     assert directory.metrics.read_text() == '{"step": 1}\n{"step": 2, "text": "é"}\n'
     assert not late.exists()
-    assert directory.last_checkpoint().name == "checkpoint-2"
+    assert [folder.name for folder in directory.checkpoints()] == ["checkpoint-2"]
 
 
 def test_clear_removes_the_run_and_nothing_else(tmp_path):

@@ -1,12 +1,23 @@
-"""A resumed run's later epochs come in the order they would have come in."""
+"""Which checkpoints are whole, and what a resumed run needs beside them."""
 
+import json
+import random
+import zipfile
+
+import numpy as np
 import pytest
 
 pytest.importorskip("trl")
 
 from types import SimpleNamespace
 
-from dra_grpo.training.resume import skip_epochs
+import torch
+from safetensors.torch import save_file
+
+from dra_grpo.training.directory import RunDirectory
+from dra_grpo.training.resume import broken, damage, expect_tied_weights, newest_whole, skip_epochs
+
+STATES = ("rng_state_0.pth", "rng_state_1.pth")
 
 
 class Trainer:
@@ -36,3 +47,127 @@ def test_the_order_of_the_epoch_that_is_gone_on_with(steps, shuffle):
     epoch = steps // 4
     assert [list(sampler), list(sampler)] == orders[epoch : epoch + 2]
     assert shuffle == (orders[0] != orders[1])
+
+
+def checkpoint(run, step, files=("model.safetensors",), states=STATES):
+    """A checkpoint as Trainer writes it, in its order: the state last."""
+    folder = run / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    for name in files:
+        save_file({"weight": torch.ones(64, 64)}, folder / name)
+    model = torch.nn.Linear(8, 8)
+    optimizer = torch.optim.AdamW(model.parameters())
+    torch.save(optimizer.state_dict(), folder / "optimizer.pt")
+    torch.save({"last_epoch": step}, folder / "scheduler.pt")
+    for name in states:
+        torch.save({"python": random.getstate(), "numpy": np.random.get_state()}, folder / name)
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step, "max_steps": 9}))
+    return folder
+
+
+def cut(file, size=None):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2 if size is None else size])
+
+
+@pytest.mark.parametrize("size", [None, 0, 5])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json", "rng_state_1.pth"]
+)
+def test_a_file_that_a_full_disk_cut_short_is_named(tmp_path, name, size):
+    folder = checkpoint(tmp_path, 4)
+    assert damage(folder, STATES) is None
+    cut(folder / name, size)
+    assert damage(folder, STATES).startswith(f"{name} is damaged, {(folder / name).stat().st_size} bytes (")
+
+
+def test_a_file_of_zeros_is_damaged(tmp_path):
+    folder = checkpoint(tmp_path, 4)
+    (folder / "optimizer.pt").write_bytes(bytes((folder / "optimizer.pt").stat().st_size))
+    assert damage(folder, STATES).startswith("optimizer.pt is damaged")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "scheduler.pt", *STATES, "trainer_state.json"])
+def test_a_file_that_was_not_written_is_named(tmp_path, name):
+    folder = checkpoint(tmp_path, 4)
+    (folder / name).unlink()
+    said = {"model.safetensors": "the weights are", "optimizer.pt": "optimizer.* is"}.get(name, f"{name} is")
+    assert damage(folder, STATES) == f"{said} missing"
+
+
+def test_a_state_of_another_step(tmp_path):
+    folder = checkpoint(tmp_path, 4).rename(tmp_path / "checkpoint-5")
+    assert damage(folder, STATES) == "trainer_state.json is of step 4"
+
+
+def test_shards_are_counted(tmp_path):
+    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
+    folder = checkpoint(tmp_path, 4, shards)
+    index = {"weight_map": {"a": shards[0], "b": shards[1]}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert damage(folder, STATES) is None
+    cut(folder / shards[1])
+    assert damage(folder, STATES).startswith(f"{shards[1]} is damaged")
+    (folder / shards[1]).unlink()
+    assert damage(folder, STATES) == f"{shards[1]}, which model.safetensors.index.json names, is missing"
+
+
+def test_what_cannot_be_judged_passes(tmp_path):
+    adapter = checkpoint(tmp_path, 2, ["adapter_model.safetensors"])
+    (adapter / "notes.txt").write_bytes(b"\xff")
+    (adapter / "optimizer.bin").write_bytes(b"\x80\x02 a pickle from before torch wrote zip files")
+    assert damage(adapter, STATES) is None
+    only = checkpoint(tmp_path, 3, states=())
+    for name in ("optimizer.pt", "scheduler.pt"):
+        (only / name).unlink()
+    assert damage(only, model_only=True) is None
+    sharded = checkpoint(tmp_path, 4, files=())  # DeepSpeed's: everything in a folder, and no optimizer.pt
+    for name in ("optimizer.pt", "scheduler.pt"):
+        (sharded / name).unlink()
+    (sharded / "global_step4").mkdir()
+    (sharded / "latest").write_text("global_step4")
+    states = sharded / "global_step4" / "mp_rank_00_model_states.pt"
+    torch.save({"module": torch.ones(64)}, states)
+    assert damage(sharded, STATES) is None
+    cut(states)
+    assert damage(sharded, STATES).startswith("mp_rank_00_model_states.pt is damaged")
+
+
+def test_judging_reads_no_weights(tmp_path):
+    """A zip file's directory stands at its end: what comes before is not read."""
+    file = tmp_path / "optimizer.pt"
+    with zipfile.ZipFile(file, "w") as written:
+        written.writestr("data", bytes(1 << 20))
+    content = bytearray(file.read_bytes())
+    content[1000:2000] = b"x" * 1000
+    file.write_bytes(content)
+    assert broken(file) is None
+
+
+def test_the_newest_whole_one_is_taken_and_the_others_are_said(tmp_path, capsys):
+    settings = SimpleNamespace(save_only_model=False, save_on_each_node=False)
+    whole = checkpoint(tmp_path, 9)
+    cut(checkpoint(tmp_path, 10) / "model.safetensors")
+    (checkpoint(tmp_path, 100) / "rng_state_1.pth").unlink()
+    (tmp_path / "checkpoint-best").mkdir()
+    assert newest_whole(RunDirectory(tmp_path), settings, 2) == whole
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"note: {tmp_path}/checkpoint-100 is passed over: rng_state_1.pth is missing"
+    assert second.startswith(f"note: {tmp_path}/checkpoint-10 is passed over: model.safetensors is damaged, ")
+    settings.save_on_each_node = True  # rank 1 runs on another machine and has its state there
+    assert newest_whole(RunDirectory(tmp_path), settings, 2) == tmp_path / "checkpoint-100"
+    assert newest_whole(RunDirectory(tmp_path / "nothing"), settings, 2) is None
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_tied_weights_are_not_missed(tied, caplog):
+    from transformers import Qwen2Config, Qwen2ForCausalLM, Trainer
+
+    config = Qwen2Config(
+        vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
+        num_key_value_heads=1, tie_word_embeddings=tied,
+    )  # fmt: skip
+    trainer = Trainer(Qwen2ForCausalLM(config))
+    expect_tied_weights(trainer)
+    saved = {name: value for name, value in trainer.model.state_dict().items() if name != "lm_head.weight"}
+    trainer._issue_warnings_after_load(trainer.model.load_state_dict(saved, strict=False))
+    assert ("missing keys" in caplog.text) is not tied

@@ -59,8 +59,8 @@ def test_other_names_of_rewards_stay(name):
             {"format": {"answr_tags": 1}},
             r"reward 'format' has no option 'answr_tags'; did you mean 'answer",
         ),
-        (["format"], {"formt": {}}, r"names 'formt', which is not among reward_funcs; did you mean 'format'\?"),
-        (["countdown"], {"countdown": {"size": 3}}, "reward 'countdown' has no options; got size"),
+        (["format"], {"formt": {}}, r"names 'formt', which reward_funcs does not; did you mean 'format'\?"),
+        (["countdown"], {"countdown": {"size": 3}}, "reward 'countdown' has no option 'size'; there is none"),
         (["format"], {"format": True}, "reward_options.format is True; expected a mapping"),
         (
             ["cosine-length"],
@@ -77,6 +77,37 @@ def test_reward_options_that_cannot_be(names, options, message):
         rewards_by_name(names, options)
 
 
+@pytest.mark.parametrize(
+    ("names", "called"),
+    [
+        (["format", "format"], "format_reward"),
+        (["cosine-length", "cosine_length"], "cosine_length_reward"),
+        (["accuracy", "dra_grpo.rewards.accuracy:accuracy_reward"], "accuracy_reward"),
+        (["os.path.join", "posixpath.join"], "join"),
+    ],
+)
+def test_two_rewards_of_one_name(names, called):
+    with pytest.raises(UsageError, match=f"is called '{called}', and so is another of {', '.join(names)}; rename one"):
+        rewards_by_name(names)
+
+
+GOLDS = ["12", r"\frac{1}{2}", "x^2", r"so \boxed{7}"]
+
+
+@pytest.mark.parametrize("reward", ["accuracy", "cosine-length"])
+def test_golds_are_graded_against_themselves_before_training(reward, capsys):
+    rewards = rewards_by_name([reward])
+    check_columns(rewards, [{"prompt": "?", "solution": gold} for gold in GOLDS])
+    assert capsys.readouterr().out == ""
+    check_columns(rewards, [{"prompt": "?", "solution": gold} for gold in [*GOLDS, {"ground_truth": "3"}]])
+    said = capsys.readouterr().out
+    assert said.startswith("note: 1 of 5 golds cannot be scored (row 4, {'ground_truth': '3'}: a dict; ")
+    assert said.count("\n") == 1
+    with pytest.raises(UsageError, match=r"^4 of 4 golds cannot be scored .*--columns solution=COLUMN$"):
+        check_columns(rewards, [{"prompt": "?", "solution": {"ground_truth": gold}} for gold in GOLDS])
+    check_columns(rewards_by_name(["format"]), [{"prompt": "?", "solution": None}])
+
+
 def test_a_weight_for_each_reward():
     with pytest.raises(UsageError, match="reward_weights has 1 numbers for 2 rewards: format, accuracy"):
         reward_functions(settings("--reward_funcs", "format", "accuracy", "--reward_weights", "1.0"))
@@ -87,7 +118,7 @@ def test_a_column_that_a_reward_reads_and_the_data_lacks():
     check_columns(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
     with pytest.raises(UsageError, match=r"'plain_reward' reads the column 'level' .* did you mean 'levle'\?$"):
         check_columns([plain_reward], rows)
-    with pytest.raises(UsageError, match=r"--columns solution=COLUMN; it has: answer$"):
+    with pytest.raises(UsageError, match=r"--columns solution=COLUMN; known: answer$"):
         check_columns(rewards_by_name(["accuracy"]), [{"prompt": "1?", "answer": "1"}])
 
 

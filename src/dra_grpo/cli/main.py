@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from traceback import print_exc
 
 from dra_grpo import __version__
 from dra_grpo.errors import UsageError
@@ -21,12 +23,18 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 input to mend, 130 interrupted."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run one command; returns the exit code: 0 done, 2 input to mend, 130 interrupted.
+
+    `--traceback`, or `DRA_GRPO_DEBUG=1` in the environment, shows where an error of one line comes from.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    arguments = [argument for argument in given if argument != "--traceback"]
+    debug = len(arguments) < len(given) or os.environ.get("DRA_GRPO_DEBUG", "0") != "0"
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: dra-grpo COMMAND [--help] ...\n")
         for name, purpose in COMMANDS.items():
             print(f"  {name:10} {purpose}")
+        print("\n--traceback, or DRA_GRPO_DEBUG=1 in the environment, shows where an error comes from")
         return 0
     if arguments[0] == "--version":
         print(f"dra-grpo {__version__}")
@@ -35,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         command = _command(arguments[0])
         return import_module(f"dra_grpo.cli.{command}_command").run(arguments[1:]) or 0
     except UsageError as error:
+        if debug:
+            print_exc()
         print(f"dra-grpo: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,16 +1,17 @@
-"""What a run writes down while it trains: metrics, samples, its cost, a progress bar."""
+"""What a run writes down while it trains: metrics, samples, its cost, and how far it is."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from dra_grpo.completions import completion_text
 from dra_grpo.cost import cost
 from dra_grpo.files import append_json_lines, read_json, write_json
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 GROUPS_SAVED = 8
 """Groups of a batch that a sample keeps."""
 
+SHOWN = {"reward": "dra/raw_reward", "SMI": "dra/smi", "distinct": "dra/distinct_completions"}
+"""What is shown while a run goes on -> the diagnostic."""
+
 
 class MetricsWriter(TrainerCallback):
     """Appends each logged step to `metrics.jsonl`, flushed, so that a kill loses no finished step."""
@@ -27,30 +31,28 @@ class MetricsWriter(TrainerCallback):
     def __init__(self, file: Path):
         self.file = file
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
-    ):
-        if state.is_world_process_zero and logs and "reward" in logs:
-            finite = {
-                k: v if isinstance(v, str) or (v is not None and math.isfinite(v)) else None for k, v in logs.items()
-            }
-            append_json_lines(self.file, [{"step": state.global_step, **finite}])
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        logs = more.get("logs") or {}
+        if state.is_world_process_zero and "reward" in logs:
+            known = {k: v for k, v in logs.items() if isinstance(v, str) or (v is not None and math.isfinite(v))}
+            append_json_lines(self.file, [{"step": state.global_step, **dict.fromkeys(logs), **known}])
 
 
 class SamplesWriter(TrainerCallback):
     """Appends whole groups of the first and of every n-th step to `samples.jsonl`, as saved groups."""
 
-    def __init__(self, file: Path, every: int):
+    def __init__(self, file: Path, every: int, trainer: Any):
         self.file = file
         self.every = every
-        self.trainer: Any = None
+        self.trainer = trainer
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any):
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         if not state.is_world_process_zero or (state.global_step != 1 and state.global_step % self.every):
             return
         rollouts, adjusted = self.trainer.adjustment
-        prompts, completions = list(self.trainer._logs["prompt"]), list(self.trainer._logs["completion"])
-        advantages = list(self.trainer._logs["advantages"])
+        prompts, completions, advantages = (
+            list(self.trainer._logs[name]) for name in ("prompt", "completion", "advantages")
+        )
         size = self.trainer.num_generations
         groups = []
         for start in range(0, min(len(completions), GROUPS_SAVED * size), size):
@@ -70,32 +72,33 @@ class SamplesWriter(TrainerCallback):
         append_json_lines(self.file, groups)
 
 
-class ProgressBar(TrainerCallback):
-    """One line: steps, time left, reward, and how much the group repeats itself."""
+class Progress(TrainerCallback):
+    """Steps, time left, reward, and how much the group repeats itself: a bar, or in a log file ten lines."""
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
+        self.tenths = 0
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any):
-        if state.is_world_process_zero:
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any):
+        self.tenths = 10 * state.global_step // state.max_steps
+        if state.is_world_process_zero and sys.stderr.isatty():
             self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="train", dynamic_ncols=True)
 
-    def on_log(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
-    ):
-        if self.bar is None or not logs or "reward" not in logs:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
+        logs = more.get("logs") or {}
+        if not state.is_world_process_zero or "reward" not in logs:
             return
-        shown = {
-            "reward": logs.get("dra/raw_reward"),
-            "SMI": logs.get("dra/smi"),
-            "distinct": logs.get("dra/distinct_completions"),
-        }
-        self.bar.set_postfix(
-            {name: f"{value:.3f}" for name, value in shown.items() if value is not None}, refresh=False
-        )
-        self.bar.update(state.global_step - self.bar.n)
+        shown = {name: f"{logs[key]:.3f}" for name, key in SHOWN.items() if logs.get(key) is not None}
+        tenths = 10 * state.global_step // state.max_steps
+        if self.bar is not None:
+            self.bar.set_postfix(shown, refresh=False)
+            self.bar.update(state.global_step - self.bar.n)
+        elif tenths > self.tenths:
+            self.tenths = tenths
+            numbers = "".join(f", {name} {value}" for name, value in shown.items())
+            print(f"train: step {state.global_step} of {state.max_steps}{numbers}", file=sys.stderr, flush=True)
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any):
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         if self.bar is not None:
             self.bar.close()
 
@@ -103,50 +106,44 @@ class ProgressBar(TrainerCallback):
 class CostMeter(TrainerCallback):
     """Wall time × GPUs, written with every logged step, so that a killed run has paid for what it did until then.
 
-    Counts from when it is made, on top of what earlier parts of the same run came to: build it before the model is
-    loaded and before `environment.json` is written anew.
-
     Args:
         file: the run's `environment.json`.
+        started: `time.perf_counter()` when this part of the run began.
+        gpus: that are paid for; 0 on a CPU.
+        device: what they are.
         price: money a GPU-hour.
-        clock: seconds from any start.
-        goes_on: whether what `file` holds is an earlier part of this run, and not one to be overwritten.
+        before: the cost of the run's earlier parts, from the file as they left it.
     """
 
     def __init__(
         self,
         file: Path,
+        started: float,
+        gpus: int = 0,
+        device: str = "CPU",
         price: float | None = None,
-        clock: Callable[[], float] = time.perf_counter,
-        goes_on: bool = True,
+        before: dict[str, Any] | None = None,
     ):
         self.file = file
+        self.started = started
+        self.gpus = gpus
+        self.device = device
         self.price = price
-        self.clock = clock
-        self.before = (goes_on and read_json(file).get("cost")) or {"seconds": 0.0, "gpu_hours": 0.0}
-        self.started = clock()
-        self.gpus, self.device = 0, "CPU"
-
-    def runs_on(self, gpus: int, device: str) -> None:
-        """Tell how many GPUs are paid for, and what they are; without a call it is a CPU."""
-        self.gpus, self.device = gpus, device
+        self.before = before or {"seconds": 0.0, "gpu_hours": 0.0}
 
     @property
     def cost(self) -> dict[str, Any]:
         """gpus and device of this part; seconds, gpu_hours and, with a price, money of all parts."""
-        seconds = self.clock() - self.started
+        seconds = time.perf_counter() - self.started
         gpu_seconds = 3600 * self.before["gpu_hours"] + self.gpus * seconds
-        return {
-            "gpus": self.gpus,
-            "device": self.device,
-            **cost(self.before["seconds"] + seconds, gpu_seconds, self.price),
-        }
+        all_parts = cost(self.before["seconds"] + seconds, gpu_seconds, self.price)
+        return {"gpus": self.gpus, "device": self.device, **all_parts}
 
     def write(self) -> None:
         """Put the cost so far into the file."""
         write_json(self.file, {**read_json(self.file), "cost": self.cost})
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any):
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         if state.is_world_process_zero:
             self.write()
 
@@ -165,7 +162,7 @@ def as_text(turns: Any) -> str:
     """A prompt or completion as text; chat messages as `role: content` lines."""
     if isinstance(turns, str):
         return turns
-    return "\n".join(f"{message['role']}: {message['content']}" for message in turns)
+    return "\n".join(f"{turn['role']}: {completion_text([{**turn, 'role': 'assistant'}])}" for turn in turns)
 
 
 def _numbers(values: list[float]) -> list[float | None]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from dra_grpo.errors import UsageError
-from dra_grpo.registry import load_path
-from dra_grpo.rewards import REWARDS
+from dra_grpo.errors import UsageError, nearest
+from dra_grpo.grading.answers import check_golds
+from dra_grpo.registry import UnknownName, load_path
+from dra_grpo.rewards import REWARDS, AccuracyReward
 from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.data import TAKEN
-from dra_grpo.training.directory import is_main_process
+from dra_grpo.training.directory import note
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -30,8 +30,8 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
     rows, longest = training_rows(settings), settings.dataset.max_prompt_tokens
     check_columns(rewards, rows)
     kept = fitting(rows, tokenizer, longest, settings.training.chat_template_kwargs)  # type: ignore[arg-type]
-    if len(kept) < len(rows) and is_main_process():
-        print(f"note: {len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
+    if len(kept) < len(rows):
+        note(f"{len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
     check_count(len(kept), settings)
     return kept
 
@@ -42,18 +42,18 @@ def as_dataset(rows: list[dict[str, Any]]) -> Dataset:
     Raises:
         UsageError: a column of several kinds, such as numbers and texts, or with what no column can hold.
     """
-    from datasets import Dataset
+    from datasets import Dataset, concatenate_datasets
 
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    for name, values in columns.items():
+    columns = []
+    for name in rows[0]:
         try:
-            Dataset.from_dict({name: values})
+            columns.append(Dataset.from_dict({name: [row[name] for row in rows]}))
         except (ValueError, TypeError, OverflowError) as error:
             raise UsageError(
                 f"column {name!r} cannot be handed to the trainer ({' '.join(str(error).split())}); make it all "
                 "text or all numbers"
             ) from error
-    return Dataset.from_dict(columns)
+    return concatenate_datasets(columns, axis=1)
 
 
 def check_count(problems: int, settings: Settings) -> None:
@@ -77,48 +77,51 @@ def training_rows(settings: Settings) -> list[dict[str, Any]]:
     Raises:
         UsageError: an option that the task does not have, or what the task raises.
     """
-    task, data = TASKS[settings.run.task], settings.dataset
-    if task.name == "dataset":
-        options = {
-            "name": data.dataset_name,
-            "config": data.dataset_config,
-            "columns": data.columns,
-            "system_prompt": data.system_prompt,
-            "prompt_format": data.prompt_format,
-            "seed": data.subset_seed,
-        }
-        if settings.run.task_options:
-            raise UsageError("task 'dataset' has no task_options; its settings are dataset_name and what goes with it")
-        return task.rows(data.dataset_train_split, data.subset, **options)
-    known = [*inspect.signature(task.rows).parameters][2:]
-    for option in settings.run.task_options:
-        if option not in known:
-            near = get_close_matches(option, known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
-            raise UsageError(f"task {task.name!r} has no option {option!r}; {hint}")
-    return task.rows("train", **settings.run.task_options)
+    task, data, options = TASKS[settings.run.task], settings.dataset, settings.run.task_options
+    if task.name != "dataset":
+        known = [*inspect.signature(task.rows).parameters][2:]
+        for option in options:
+            if option not in known:
+                raise UsageError(f"task {task.name!r} has no option {option!r}; {nearest(option, known)}")
+        return task.rows("train", **options)
+    if options:
+        raise UsageError("task 'dataset' has no task_options; its settings are dataset_name and what goes with it")
+    return task.rows(
+        data.dataset_train_split,
+        data.subset,
+        name=data.dataset_name,
+        config=data.dataset_config,
+        columns=data.columns,
+        system_prompt=data.system_prompt,
+        prompt_format=data.prompt_format,
+        seed=data.subset_seed,
+    )
 
 
 def check_columns(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
-    """Refuse a reward that reads a column which the rows do not have: TRL would find out after the first generation.
+    """Refuse what TRL would find out after the first generation or never: a missing column, golds no answer can meet.
+
+    Where an accuracy reward reads the golds, those that cannot be scored are said with an example.
 
     Raises:
-        UsageError: the reward, the column, and the nearest one there is.
+        UsageError: a reward and the column that it reads and the rows lack, or most golds cannot be scored.
     """
     columns = [column for column in rows[0] if column != "prompt"]
     for reward in rewards:
-        for parameter in inspect.signature(reward).parameters.values():
-            needed = parameter.default is parameter.empty and parameter.kind in (
-                parameter.POSITIONAL_OR_KEYWORD,
-                parameter.KEYWORD_ONLY,
+        for name, parameter in inspect.signature(reward).parameters.items():
+            optional = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY)
+            if optional or parameter.default is not parameter.empty or name in (*TAKEN, *columns):
+                continue
+            raise UsageError(
+                f"reward {reward.__name__!r} reads the column {name!r} and the data has none; name it with "
+                f"--columns {name}=COLUMN; {nearest(name, columns)}"
             )
-            if needed and parameter.name not in TAKEN and parameter.name not in columns:
-                near = get_close_matches(parameter.name, columns, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(columns)}"
-                raise UsageError(
-                    f"reward {reward.__name__!r} reads the column {parameter.name!r} and the data has none; "
-                    f"name it with --columns {parameter.name}=COLUMN; {hint}"
-                )
+    if any(isinstance(getattr(reward, "accuracy", reward), AccuracyReward) for reward in rewards):
+        golds = check_golds(row["solution"] for row in rows)
+        if golds.useless:
+            raise UsageError(f"{golds.message}; name the column of the answers with --columns solution=COLUMN")
+        if golds.message:
+            note(f"{golds.message}; no answer to these earns a reward")
 
 
 def fitting(
@@ -166,59 +169,61 @@ def rewards_by_name(names: Sequence[str], options: Mapping[str, Mapping[str, Any
         options: one of `names` -> fields of that reward to set; a mapping inside sets fields of a reward inside.
 
     Raises:
-        UsageError: an unknown name, options for a reward that is not used or has none, or an unknown option.
+        UsageError: an unknown name, two functions that are called alike, options for a reward that is not used or
+            has none, or an unknown option.
 
     >>> options = {"cosine-length": {"max_tokens": 100, "accuracy": {"workers": 1}}}
     >>> (reward,) = rewards_by_name(["cosine-length"], options)
     >>> reward.max_tokens, reward.accuracy.workers, reward.__name__
     (100, 1, 'cosine_length_reward')
     """
-    given = {_spelling(name): (name, set_) for name, set_ in (options or {}).items()}
-    rewards = []
+    spelled = [_spelling(name) for name in names]
+    for name in options or {}:
+        if _spelling(name) not in spelled:
+            raise UsageError(f"reward_options names {name!r}, which reward_funcs does not; {nearest(name, names)}")
+    given = {_spelling(name): chosen for name, chosen in (options or {}).items()}
+    rewards: dict[str, Any] = {}
     for name in names:
-        reward = load_path(name) if "." in name or ":" in name else REWARDS[name]
-        if not callable(reward) or not hasattr(reward, "__name__"):
+        reward = _with_options(_reward(name), given.get(_spelling(name), {}), name)
+        if reward.__name__ in rewards:
             raise UsageError(
-                f"reward {name!r} is {reward!r:.60}; expected a function (completions, **columns) -> rewards"
+                f"reward {name!r} is called {reward.__name__!r}, and so is another of {', '.join(names)}; rename one: "
+                "correctness_reward and what is logged tell them apart by name"
             )
-        _, chosen = given.pop(_spelling(name), (name, {}))
-        rewards.append(_with_options(reward, chosen, name))
-    for name, _ in given.values():
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"the rewards are: {', '.join(names)}"
-        raise UsageError(f"reward_options names {name!r}, which is not among reward_funcs; {hint}")
-    return rewards
+        rewards[reward.__name__] = reward
+    return list(rewards.values())
 
 
 def function_name(name: str | None) -> str | None:
     """What TRL calls the reward of that name: `cosine-length` is `cosine_length_reward`. Other names stay."""
-    spellings = {_spelling(known): known for known in REWARDS}
-    return REWARDS[spellings[_spelling(name)]].__name__ if name and _spelling(name) in spellings else name
+    try:
+        return name and _reward(name).__name__
+    except UnknownName:
+        return name
 
 
 def _spelling(name: str) -> str:
     return name.replace("_", "-")
 
 
+def _reward(name: str) -> Any:
+    reward = load_path(name) if "." in name or ":" in name else REWARDS[name]
+    if not callable(reward) or not hasattr(reward, "__name__"):
+        raise UsageError(f"reward {name!r} is {reward!r:.60}; expected a function (completions, **columns) -> rewards")
+    return reward
+
+
 def _with_options(reward: Any, options: Any, name: str) -> Any:
     if not isinstance(options, Mapping):
         raise UsageError(f"reward_options.{name} is {options!r:.60}; expected a mapping of its options")
-    if not options:
-        return reward
-    if not is_dataclass(reward) or isinstance(reward, type):
-        raise UsageError(f"reward {name!r} has no options; got {', '.join(options)}")
-    known = [field.name for field in fields(reward)]
-    for option in options:
+    known = [field.name for field in fields(reward)] if is_dataclass(type(reward)) else []
+    chosen = {}
+    for option, value in options.items():
         if option not in known:
-            near = get_close_matches(str(option), known, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"it has: {', '.join(known)}"
-            raise UsageError(f"reward {name!r} has no option {option!r}; {hint}")
-    inside = {
-        option: _with_options(getattr(reward, option), value, f"{name}.{option}")
-        for option, value in options.items()
-        if is_dataclass(getattr(reward, option))
-    }
+            raise UsageError(f"reward {name!r} has no option {option!r}; {nearest(option, known)}")
+        inside = getattr(reward, option)
+        chosen[option] = _with_options(inside, value, f"{name}.{option}") if is_dataclass(type(inside)) else value
     try:
-        return replace(reward, **{**options, **inside})
+        return replace(reward, **chosen) if chosen else reward
     except TypeError as error:
         raise UsageError(f"reward {name!r} refuses {dict(options)}: {error}") from error

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
 import sys
 import time
 from contextlib import AbstractContextManager, nullcontext
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
-from dra_grpo.files import json_lines, locked, write_json, write_json_lines
+from dra_grpo.files import json_lines, locked, write_json, write_json_lines, write_whole
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
 
@@ -29,8 +27,9 @@ class RunDirectory:
         environment: versions, seed, command.
         metrics: one JSON line a logged step.
         samples: one JSON line a saved group.
-        evaluation: figures of the base and the trained policy.
+        evaluation: the results of the base and the trained policy.
         report: the HTML report.
+        card: the model card, which goes with the weights.
     """
 
     def __init__(self, path: str | Path):
@@ -41,6 +40,7 @@ class RunDirectory:
         self.samples = self.path / "samples.jsonl"
         self.evaluation = self.path / "eval.json"
         self.report = self.path / "report.html"
+        self.card = self.path / "README.md"
 
     def locked(self) -> AbstractContextManager[None]:
         """Hold the folder in the main process.
@@ -51,26 +51,20 @@ class RunDirectory:
         return locked(self.path, "run", "--output_dir") if is_main_process() else nullcontext()
 
     def holds_run(self) -> bool:
-        """Whether a run has written here."""
-        return self.config.exists() or any(self.path.glob("checkpoint-*"))
+        """Whether a run came so far that there is something to lose."""
+        return self.metrics.exists() or bool(self.checkpoints())
 
-    def last_checkpoint(self) -> Path | None:
-        """The newest checkpoint that was written to its end: the trainer writes `trainer_state.json` last."""
-        for folder in sorted(self.path.glob("checkpoint-*"), key=checkpoint_step, reverse=True):
-            try:
-                state = json.loads((folder / "trainer_state.json").read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if state.get("global_step") == checkpoint_step(folder):
-                return folder
-        return None
+    def checkpoints(self) -> list[Path]:
+        """The checkpoints there are, whole or not, the newest first."""
+        found = [folder for folder in self.path.glob("checkpoint-*") if checkpoint_step(folder) >= 0]
+        return sorted(found, key=checkpoint_step, reverse=True)
 
     def clear(self) -> None:
         """Remove what a run left and nothing else; its weights too, which would pass for those of the new run."""
         weights = (file for pattern in WEIGHTS for file in self.path.glob(pattern))
-        for folder in self.path.glob("checkpoint-*"):
+        for folder in self.checkpoints():
             shutil.rmtree(folder)
-        written = (self.config, self.environment, self.metrics, self.samples, self.evaluation, self.report)
+        written = (self.config, self.environment, self.metrics, self.samples, self.evaluation, self.report, self.card)
         for file in (*written, *weights):
             file.unlink(missing_ok=True)
 
@@ -79,12 +73,13 @@ class RunDirectory:
         for file in (self.metrics, self.samples):
             if file.exists():
                 write_json_lines(file, [line for line in json_lines(file) if line["step"] <= step])
-        for folder in self.path.glob("checkpoint-*"):
+        for folder in self.checkpoints():
             if checkpoint_step(folder) > step:
                 shutil.rmtree(folder)
 
-    def write_environment(self, seed: int, processes: int) -> None:
-        """Record what this run runs on."""
+    def begin(self, resolved: str, seed: int, processes: int) -> None:
+        """Write down the settings of a run and what it runs on."""
+        write_whole(self.config, resolved)
         record = {
             "command": sys.argv,
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -93,13 +88,9 @@ class RunDirectory:
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
-            "versions": installed_versions(),
+            "versions": {found.name: found.version for found in distributions() if found.name in VERSIONS},
         }
         write_json(self.environment, record)
-
-    def write_evaluation(self, figures: dict[str, Any]) -> None:
-        """Write `eval.json`."""
-        write_json(self.evaluation, figures)
 
 
 def launched_processes() -> int:
@@ -112,18 +103,13 @@ def is_main_process() -> bool:
     return int(os.environ.get("RANK", 0)) == 0
 
 
+def note(message: str) -> None:
+    """Print, once for all processes, what a person should know and need not mend."""
+    if is_main_process():
+        print(f"note: {message}")
+
+
 def checkpoint_step(folder: Path) -> int:
     """The step in a checkpoint's name; -1 where it is none."""
     number = folder.name.removeprefix("checkpoint-")
     return int(number) if number.isdecimal() else -1
-
-
-def installed_versions() -> dict[str, str | None]:
-    """Version of each package a run depends on; None where it is not installed."""
-    found: dict[str, str | None] = {}
-    for package in VERSIONS:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found

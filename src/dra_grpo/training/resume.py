@@ -1,15 +1,91 @@
-"""What a trainer needs to go on from a checkpoint beside what the checkpoint holds."""
+"""Going on with a run: which checkpoint is whole, and what a trainer needs beside what the checkpoint holds."""
 
 from __future__ import annotations
 
 import json
 import math
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dra_grpo.training.directory import checkpoint_step
+from dra_grpo.files import read_json
+from dra_grpo.training.directory import RunDirectory, checkpoint_step, note
+
+WEIGHTS = ("*model*.safetensors", "*model*.bin")
+"""What a checkpoint's weights are called: the policy's, its shards', an adapter's."""
+
+
+def broken(file: Path) -> str | None:
+    """What is wrong with a file that a full disk or a kill may have cut short; None where nothing is seen to be.
+
+    Judged by what costs nothing: a safetensors header against the file's size, the directory at the end of a file of
+    torch's, and whether JSON is JSON. Files of other kinds pass.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        match file.suffix:
+            case ".safetensors":
+                safe_open(file, "pt").__exit__(None, None, None)
+            case ".pt" | ".pth" | ".bin":
+                with file.open("rb") as opened:
+                    start = opened.read(2)
+                if start.strip(b"\0") in (b"", b"PK"):  # empty, or the zip file that torch writes
+                    zipfile.ZipFile(file).close()
+            case ".json":
+                json.loads(file.read_text(encoding="utf-8"))
+    except (SafetensorError, zipfile.BadZipFile, ValueError, OSError) as error:
+        return f"{file.name} is damaged, {file.stat().st_size} bytes ({' '.join(str(error).split())})"
+    return None
+
+
+def damage(checkpoint: Path, random_states: Sequence[str] = (), *, model_only: bool = False) -> str | None:
+    """What is wrong with a checkpoint, naming the file; None where it is whole as far as can be judged.
+
+    Args:
+        checkpoint: the folder. Folders inside it (DeepSpeed's, FSDP's) stand for weights and optimiser, whose files
+            are then not asked for.
+        random_states: the files that the run's processes save, each its own.
+        model_only: whether weights were all that was saved (`save_only_model`).
+    """
+    sharded = any(inside.is_dir() for inside in checkpoint.iterdir())
+    training = () if sharded or model_only else ("optimizer.*", "scheduler.pt")
+    for name in ("trainer_state.json", *random_states, *training):
+        if not any(checkpoint.glob(name)):
+            return f"{name} is missing"
+    if not sharded and not any(any(checkpoint.glob(name)) for name in WEIGHTS):
+        return "the weights are missing"
+    for file in sorted(checkpoint.rglob("*")):
+        if file.is_file() and (fault := broken(file)):
+            return fault
+    for index in checkpoint.glob("*.index.json"):
+        for shard in read_json(index).get("weight_map", {}).values():
+            if not (checkpoint / shard).exists():
+                return f"{shard}, which {index.name} names, is missing"
+    step = read_json(checkpoint / "trainer_state.json").get("global_step")
+    return None if step == checkpoint_step(checkpoint) else f"trainer_state.json is of step {step}"
+
+
+def newest_whole(directory: RunDirectory, args: Any, processes: int) -> Path | None:
+    """The newest checkpoint that is whole, None where none is; says which are passed over, and why.
+
+    Args:
+        directory: the run's.
+        args: the trainer's settings.
+        processes: of the run.
+    """
+    states = [f"rng_state_{rank}.pth" for rank in range(processes)] if processes > 1 else ["rng_state.pth"]
+    if args.save_only_model or args.save_on_each_node:  # the latter: other machines have theirs
+        states = []
+    for checkpoint in directory.checkpoints():
+        fault = damage(checkpoint, states, model_only=args.save_only_model)
+        if fault is None:
+            return checkpoint
+        note(f"{checkpoint} is passed over: {fault}")
+    return None
 
 
 def go_on(trainer: Any, checkpoint: Path) -> None:
@@ -20,17 +96,15 @@ def go_on(trainer: Any, checkpoint: Path) -> None:
         checkpoint: a whole one, of a run with the same settings.
     """
     args, step = trainer.args, checkpoint_step(checkpoint)
-    reasons = []
     if step * args.gradient_accumulation_steps % (args.steps_per_generation * trainer.num_iterations):
-        reasons.append("the checkpoint lies between two generations, and TRL saves no buffer of completions")
+        note(
+            "--resume is not exact here: the checkpoint lies between two generations, whose completions are not saved"
+        )
     if args.save_only_model:
-        reasons.append("save_only_model left no optimiser, schedule or random state to go on with")
-    if trainer.accelerator.is_main_process:
-        for reason in reasons:
-            print(f"note: --resume is not exact here: {reason}")
+        note("--resume is not exact here: save_only_model left no optimiser, schedule or random state to go on with")
     skip_epochs(trainer, step)
-    state = json.loads((checkpoint / "trainer_state.json").read_text(encoding="utf-8"))
-    if step >= state["max_steps"]:
+    expect_tied_weights(trainer)
+    if step >= read_json(checkpoint / "trainer_state.json")["max_steps"]:
         # Trainer counts steps only after it has taken one, and would take one too many.
         trainer._run_epoch = lambda **_: None
 
@@ -55,3 +129,14 @@ def skip_epochs(trainer: Any, steps: int) -> None:
         return fresh
 
     trainer._get_train_sampler = sampler
+
+
+def expect_tied_weights(trainer: Any) -> None:
+    """Have `trainer` load a checkpoint without a warning of missing keys for weights that are tied to saved ones."""
+    original = trainer._issue_warnings_after_load
+    tied = getattr(trainer.model, "all_tied_weights_keys", {})
+
+    def warn(loaded: Any) -> None:
+        original(loaded._replace(missing_keys=[key for key in loaded.missing_keys if key not in tied]))
+
+    trainer._issue_warnings_after_load = warn

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DRAConfig, own_settings
 from dra_grpo.errors import UsageError
-from dra_grpo.files import read_json, write_whole
+from dra_grpo.files import read_json, write_json
 from dra_grpo.hub import model_folder
 from dra_grpo.tasks import TASKS
 from dra_grpo.training.data import as_dataset, function_name, rewards_by_name, training_data
-from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes
+from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes, note
+from dra_grpo.training.faults import in_one_line
+from dra_grpo.training.model_card import write_card
 
 if TYPE_CHECKING:
+    from dra_grpo.training.callbacks import CostMeter
     from dra_grpo.training.settings import Settings
 
 NOT_COMPARED = {
@@ -25,117 +30,146 @@ NOT_COMPARED = {
 
 
 def train(settings: Settings) -> dict[str, Any]:
-    """Train as `settings` say; the main process returns the run's `cost` and, where it was evaluated, its figures.
+    """Train as `settings` say; the main process returns the run's `cost` and, where it was evaluated, its results.
 
     Raises:
         UsageError: a directory that holds another run, a model that is not there, or a setting that cannot work.
     """
+    if settings.training.resume_from_checkpoint:
+        raise UsageError("resume_from_checkpoint is not read; --resume goes on from output_dir's newest checkpoint")
     directory = RunDirectory(str(settings.training.output_dir))
     with directory.locked():
         return _train(settings, directory)
 
 
 def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
-    import torch
-
-    from dra_grpo.training.callbacks import CostMeter, gpus_paid_for
     from dra_grpo.training.resume import go_on
 
-    checkpoint = _prepare(directory, settings)
-    resolved = resolved_yaml(settings)  # before TRL writes into its settings
-    meter = CostMeter(directory.environment, settings.run.price_per_gpu_hour, goes_on=settings.run.resume)
-    trainer = build_trainer(settings, directory)
-    trainer.add_callback(meter)
-    if gpus := gpus_paid_for(trainer, settings):
-        meter.runs_on(gpus, torch.cuda.get_device_name(trainer.accelerator.device))
+    started, resolved = time.perf_counter(), resolved_yaml(settings)
+    check_directory(directory, settings, resolved)
+    checkpoint = find_checkpoint(directory, settings) if settings.run.resume else None
+    spent = read_json(directory.environment).get("cost") if settings.run.resume else None
+    trainer = build_trainer(settings)
+    meter = watch(trainer, settings, directory, started, spent)
     main = trainer.accelerator.is_main_process
+    trainer.create_model_card = lambda *_, **__: main and write_card(directory, settings, resolved)
     if main:
         if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
             directory.clear()
-        write_whole(directory.config, resolved)
-        directory.write_environment(settings.training.seed, trainer.accelerator.num_processes)
-        meter.write()
+        directory.begin(resolved, settings.training.seed, trainer.accelerator.num_processes)
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
-    base = _evaluate(trainer, settings)
+        meter.write()
+    base = evaluate(trainer, settings)
     if checkpoint:
         go_on(trainer, checkpoint)
-    try:
+    with in_one_line("training stopped", settings.training.lr_scheduler_kwargs or ()):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    except ImportError as error:  # an optimiser's or kernel's package, which nobody asks for earlier
-        raise UsageError(" ".join(str(error).split())) from error
-    trainer.save_model()
-    trained = _evaluate(trainer, settings)
+        trainer.save_model()
+    trained = evaluate(trainer, settings)
     if not main:
         return {}
+    results = compared(base, trained, settings) if base and trained else {}
+    if results:
+        write_json(directory.evaluation, results)
+    write_card(directory, settings, resolved)
     meter.write()
-    if base is None or trained is None:
-        return {"cost": meter.cost}
-    from dra_grpo.evaluation.exact import differences, with_intervals
-
-    figures = {
-        "task": settings.run.task,
-        "split": settings.run.evaluation_split,
-        "problems": settings.run.evaluation_problems,
-        "method": settings.dra.method,
-        "base": with_intervals(base),
-        "trained": with_intervals(trained),
-        "difference": differences(trained, base),
-    }
-    directory.write_evaluation(figures)
-    return {**figures, "cost": meter.cost}
+    return {**results, "cost": meter.cost}
 
 
-def build_trainer(settings: Settings, directory: RunDirectory) -> Any:
-    """TRL's trainer with the adjustment, the task's data and this library's writers."""
+def check_directory(directory: RunDirectory, settings: Settings, resolved: str) -> None:
+    """Refuse to mix two runs in one directory.
+
+    Raises:
+        UsageError: it holds a run that is neither to be gone on with nor to be overwritten, or one of other settings.
+    """
+    import yaml
+
+    if not settings.run.resume:
+        if directory.holds_run() and not settings.run.overwrite:
+            raise UsageError(
+                f"{directory.path} already holds a run; go on with --resume, start anew with --overwrite, "
+                "or choose another --output_dir"
+            )
+        return
+    if not directory.config.exists():
+        return
+    before, now = yaml.safe_load(directory.config.read_text(encoding="utf-8")), yaml.safe_load(resolved)
+    before["launched processes"] = read_json(directory.environment).get("processes", launched_processes())
+    now["launched processes"] = launched_processes()
+    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k) and k not in NOT_COMPARED)
+    if changed:
+        shown = ", ".join(f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in changed)
+        raise UsageError(
+            f"{directory.path} was run with other settings ({shown}); resume with the same, or --overwrite"
+        )
+
+
+def find_checkpoint(directory: RunDirectory, settings: Settings) -> Path | None:
+    """The checkpoint that all processes go on from: the first one's choice, which is said; None: the first step."""
+    from accelerate.utils import broadcast_object_list
+
+    from dra_grpo.training.resume import newest_whole
+
+    found = newest_whole(directory, settings.training, launched_processes()) if is_main_process() else None
+    note(f"going on from {found}" if found else f"{directory.path} holds no whole checkpoint; starting from step 1")
+    return broadcast_object_list([found])[0]
+
+
+def build_trainer(settings: Settings) -> Any:
+    """TRL's trainer with the adjustment and the task's data; `settings` stay as they are.
+
+    Raises:
+        UsageError: what a person can mend, in one line.
+    """
     from transformers import PrinterCallback, ProgressCallback
     from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config, get_quantization_config
 
     from dra_grpo.engines.checks import check_config
     from dra_grpo.engines.trl import DRAGRPOTrainer
-    from dra_grpo.training.callbacks import MetricsWriter, ProgressBar, SamplesWriter
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
-    rewards = reward_functions(settings)
-    dra = dra_config(settings)
+    rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
     check_config(dra)
-    model = model_path(settings)
     tokenizer = _tokenizer(model, settings.model.model_revision)
-    rows = as_dataset(training_data(settings, rewards, tokenizer))
-    more: Any = settings.training.model_init_kwargs or {}
-    settings.training.model_init_kwargs = {
+    args = copy(settings.training)  # TRL writes into what it is given
+    args.model_init_kwargs = {
         "dtype": settings.model.dtype,
         "attn_implementation": settings.model.attn_implementation,
         "revision": settings.model.model_revision,
-        **more,
+        **(settings.training.model_init_kwargs or {}),  # type: ignore[dict-item]
     }
-    samples = SamplesWriter(directory.samples, settings.run.samples_every)
-    try:
+    with in_one_line("the trainer cannot be built", args.model_init_kwargs):
         trainer = DRAGRPOTrainer(
             model=model,
             reward_funcs=rewards,
-            args=settings.training,
-            train_dataset=rows,
+            args=args,
+            train_dataset=as_dataset(training_data(settings, rewards, tokenizer)),
             processing_class=tokenizer,
-            callbacks=[MetricsWriter(directory.metrics), samples, ProgressBar()],
             quantization_config=get_quantization_config(settings.model),
             peft_config=get_peft_config(settings.model),
             dra=dra,
         )
-    except UsageError:
-        raise
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        ImportError,
-        RuntimeError,
-    ) as error:  # a package, a file or a GPU that is not there
-        raise UsageError(f"the trainer cannot be built: {' '.join(str(error).split()):.400}") from error
-    samples.trainer = trainer
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
     return trainer
+
+
+def watch(
+    trainer: Any, settings: Settings, directory: RunDirectory, started: float, spent: dict[str, Any] | None
+) -> CostMeter:
+    """Have `trainer` write metrics, samples and cost into the directory and show its progress; returns the meter."""
+    import torch
+
+    from dra_grpo.training.callbacks import CostMeter, MetricsWriter, Progress, SamplesWriter, gpus_paid_for
+
+    gpus = gpus_paid_for(trainer, settings)
+    device = torch.cuda.get_device_name(trainer.accelerator.device) if gpus else "CPU"
+    meter = CostMeter(directory.environment, started, gpus, device, settings.run.price_per_gpu_hour, spent)
+    samples = SamplesWriter(directory.samples, settings.run.samples_every, trainer)
+    for callback in (MetricsWriter(directory.metrics), samples, meter, Progress()):
+        trainer.add_callback(callback)
+    return meter
 
 
 def model_path(settings: Settings) -> str:
@@ -155,10 +189,9 @@ def _tokenizer(model: str, revision: str | None) -> Any:
     try:
         return AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision or "main")
     except (OSError, ValueError) as error:
-        first_line = str(error).strip().partition("\n")[0].rstrip(" .:")
         raise UsageError(
-            f"model {model!r} cannot be loaded: {first_line}. Name a model folder, or a hub name with "
-            "the hub reachable"
+            f"model {model!r} cannot be loaded; name a model folder, or a Hub name with the Hub reachable "
+            f"({' '.join(str(error).split()):.300})"
         ) from error
 
 
@@ -193,39 +226,7 @@ def _given_trl(settings: Settings) -> dict[str, Any]:
     return {name: values[name] for name in sorted(settings.given) if name in values}
 
 
-def _prepare(directory: RunDirectory, settings: Settings) -> Path | None:
-    """The checkpoint to go on from; refuses to mix two runs in one directory."""
-    if not settings.run.resume:
-        if directory.holds_run() and not settings.run.overwrite:
-            raise UsageError(
-                f"{directory.path} already holds a run; go on with --resume, start anew with --overwrite, "
-                "or choose another --output_dir"
-            )
-        return None
-    if directory.config.exists():
-        _compare(directory, settings)
-    checkpoint = directory.last_checkpoint()
-    if checkpoint is None and is_main_process():
-        print(f"note: {directory.path} holds no complete checkpoint; starting from the first step")
-    return checkpoint
-
-
-def _compare(directory: RunDirectory, settings: Settings) -> None:
-    import yaml
-
-    before = yaml.safe_load(directory.config.read_text(encoding="utf-8"))
-    now = yaml.safe_load(resolved_yaml(settings))
-    before["launched processes"] = read_json(directory.environment).get("processes", launched_processes())
-    now["launched processes"] = launched_processes()
-    changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k) and k not in NOT_COMPARED)
-    if changed:
-        shown = ", ".join(f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in changed)
-        raise UsageError(
-            f"{directory.path} was run with other settings ({shown}); resume with the same, or --overwrite"
-        )
-
-
-def _evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
+def evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
     """Per-problem figures of the policy as it is now, on the main process."""
     count = settings.run.evaluation_problems
     if not count or settings.run.task != "countdown":
@@ -233,10 +234,25 @@ def _evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
     trainer.accelerator.wait_for_everyone()
     figures = None
     if trainer.accelerator.is_main_process:
-        from dra_grpo.evaluation.exact import evaluate_countdown
+        from dra_grpo.evaluation.countdown import evaluate_countdown
 
         model = trainer.accelerator.unwrap_model(trainer.model)
         size = settings.run.task_options.get("size", 3)
         figures = evaluate_countdown(model, trainer.processing_class, settings.run.evaluation_split, count, size=size)
     trainer.accelerator.wait_for_everyone()
     return figures
+
+
+def compared(base: dict[str, Any], trained: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """What `eval.json` holds: the results of the base and the trained policy and their difference, with intervals."""
+    from dra_grpo.evaluation.intervals import figure_differences, figure_intervals
+
+    return {
+        "task": settings.run.task,
+        "split": settings.run.evaluation_split,
+        "problems": settings.run.evaluation_problems,
+        "method": settings.dra.method,
+        "base": figure_intervals(base),
+        "trained": figure_intervals(trained),
+        "difference": figure_differences(trained, base),
+    }
