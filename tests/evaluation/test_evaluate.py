@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,14 +9,13 @@ import time
 from dataclasses import replace
 
 import pytest
-from safetensors.torch import load_file, save_file
 
 from dra_grpo.cli.main import main
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import PAPER_FIVE
-from dra_grpo.evaluation.eval_settings import EvalSettings
 from dra_grpo.evaluation.evaluate import evaluate
-from dra_grpo.evaluation.results_table import published_table, remarks, results_table
+from dra_grpo.evaluation.results import published_table, remarks, results_table
+from dra_grpo.evaluation.settings import EvalSettings, model_digest
 from dra_grpo.tasks.countdown import BASE_POLICY
 
 pytest.importorskip("math_verify")
@@ -40,24 +37,25 @@ def without_times(value):
 
 def test_what_a_run_writes(server, sums, tmp_path):
     results = evaluate(served(server, sums, tmp_path, price=2.0, devices=4))
-    task = results["tasks"]["amc23"]
+    task = results.tasks["amc23"]
     right = [body["seed"] % 4 != 0 for body in server.log]
-    assert task["figures"]["avg@4"]["value"] == pytest.approx(sum(right) / 48)
-    assert (task["problems"], task["samples"], len(server.log)) == (12, 4, 48)
-    assert results["notes"] == [
-        "amc23 has 12 problems, expected 40 (the Hub); "
+    assert task.accuracy.value == pytest.approx(sum(right) / 48)
+    assert (task.problems, task.samples, len(server.log)) == (12, 4, 48)
+    assert results.notes == [
+        "amc23 has 12 problems, expected 40; "
         "some repositories call a set of 83 problems (AMC 2022 and 2023) by this name"
     ]
-    assert json.loads((tmp_path / "results.json").read_text()) == results
-    cost = results["cost"]
+    assert json.loads((tmp_path / "results.json").read_text()) == results.as_json()
+    cost = results.cost
     assert cost["gpu_hours"] == pytest.approx(4 * cost["seconds"] / 3600, abs=2e-6)
     assert cost["money"] == pytest.approx(2 * cost["gpu_hours"], abs=1e-3)
     groups = [json.loads(line) for line in (tmp_path / "groups" / "amc23.jsonl").read_text().splitlines()]
     assert len(groups) == 12
     assert all(len(group["completions"]) == len(group["correct"]) == 4 for group in groups)
     assert sum(sum(group["correct"]) for group in groups) == sum(right)
-    table = results_table(results)
-    assert all(name in table for name in ("avg@4", "pass@4", "maj@4", "coverage", "truncated", "distinct_answers"))
+    header, rows = results_table(results)
+    assert all(len(row) == len(header) for row in rows)
+    assert {"avg@4", "pass@4", "maj@4", "coverage", "truncated", "distinct_answers"} < {row[1] for row in rows}
     assert "GPU-hours" in remarks(results)[-1]
 
 
@@ -70,7 +68,9 @@ def test_nothing_is_asked_for_twice(server, sums, tmp_path):
     evaluate(served(server, sums, tmp_path, samples=5))
     seeds = [body["seed"] for body in server.log]
     assert len(seeds) == len(set(seeds)) == 60
-    assert without_times(evaluate(served(server, sums, tmp_path, samples=2))) == without_times(first)
+    assert without_times(evaluate(served(server, sums, tmp_path, samples=2)).as_json()) == without_times(
+        first.as_json()
+    )
     assert len(server.log) == 60
 
 
@@ -101,8 +101,8 @@ def test_killed_at_any_moment_it_goes_on(server, sums, tmp_path):
     server.pause(0)
     resumed = evaluate(served(server, sums, tmp_path / "killed", samples=8))
     assert len(server.log) - before == 96 - len(saved)
-    assert without_times(resumed) == without_times(whole)
-    assert resumed["cost"]["seconds"] > sum(line["seconds"] for line in saved) > 0
+    assert without_times(resumed.as_json()) == without_times(whole.as_json())
+    assert resumed.cost["seconds"] > sum(line["seconds"] for line in saved) > 0
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ def test_other_settings_are_not_mixed(server, sums, tmp_path):
         with pytest.raises(UsageError, match=f"holds samples of other settings .*{said}.*; take another --out"):
             evaluate(served(server, sums, tmp_path, **{change: value}))
     sums.write_text(sums.read_text().replace("What is 0", "What is 9"))
-    with pytest.raises(UsageError, match="amc23 questions"):
+    with pytest.raises(UsageError, match="amc23 problems"):
         evaluate(served(server, sums, tmp_path))
     assert len(server.log) == asked
 
@@ -149,15 +149,15 @@ def test_settings_that_drew_nothing_bind_nobody(server, sums, tmp_path):
 
 def test_tasks_can_be_added_and_are_averaged(server, sums, tmp_path):
     one = evaluate(served(server, sums, tmp_path))
-    assert one["average"] is None
+    assert one.average is None
     more = evaluate(
         served(server, sums, tmp_path, tasks=("amc23", "aime24"), data={"amc23": sums, "aime24": sums}, samples=4)
     )
     assert len(server.log) == 96
-    values = [task["figures"]["avg@4"]["value"] for task in more["tasks"].values()]
-    assert more["average"]["value"] == pytest.approx(sum(values) / 2)
-    assert more["average"]["low"] < more["average"]["value"] < more["average"]["high"]
-    assert without_times(more["tasks"]["amc23"]) == without_times(one["tasks"]["amc23"])
+    values = [task.accuracy.value for task in more.tasks.values()]
+    assert more.average.value == pytest.approx(sum(values) / 2)
+    assert more.average.low < more.average.value < more.average.high
+    assert more.tasks["amc23"].metrics == one.tasks["amc23"].metrics
 
 
 def test_a_model_that_was_trained_on_is_another_one(tiny_model, sums, tmp_path):
@@ -198,12 +198,15 @@ def test_golds_that_nothing_compares_with_are_left_out_and_named(server, sums, t
     rows[2]["answer"] = None
     sums.write_text("".join(json.dumps(row) + "\n" for row in rows))
     results = evaluate(served(server, sums, tmp_path))
-    assert results["tasks"]["amc23"]["problems"] == 11
-    assert results["tasks"]["amc23"]["unscorable"] == ["2"]
+    assert results.tasks["amc23"].problems == 11
+    assert results.tasks["amc23"].unscorable == ["2"]
     assert any("1 problems left out, nothing compares with their gold: 2" in line for line in remarks(results))
     asked = len(server.log)
     sums.write_text("".join(json.dumps({**row, "answer": None}) + "\n" for row in rows))
-    with pytest.raises(UsageError, match="amc23: not one of 12 gold answers can be compared with, the first is None"):
+    with pytest.raises(
+        UsageError,
+        match=r"amc23: 12 of 12 golds cannot be scored .*; is it the right column\?.* --columns answer=NAME",
+    ):
         evaluate(served(server, sums, tmp_path / "other"))
     assert len(server.log) == asked
 
@@ -211,14 +214,12 @@ def test_golds_that_nothing_compares_with_are_left_out_and_named(server, sums, t
 def test_five_benchmarks_stand_beside_the_published_ones(server, sums, tmp_path):
     settings = served(server, sums, tmp_path, tasks=PAPER_FIVE, data=dict.fromkeys(PAPER_FIVE, sums), samples=2)
     results = evaluate(settings)
-    table = published_table(results)
-    assert "58.2" in table
-    assert "±" in table
-    own = next(line for line in table.splitlines() if "this run" in line)
-    assert f"{100 * results['average']['value']:.1f}" in own
-    assert "2 2 2 2 2" in own
-    assert "on other numbers of problems" in own
-    del results["tasks"]["minerva"]
+    _, (own, *published) = published_table(results)
+    assert own[1] == f"{100 * results.average.value:.1f}"
+    assert own[2].startswith("± ")
+    assert own[3:] == ["2 2 2 2 2", "this run, on other numbers of problems"]
+    assert ["DRA-Dr.GRPO", "58.2", "± 2.9", 1] in [row[:4] for row in published]
+    del results.tasks["minerva"]
     assert published_table(results) is None
 
 
@@ -230,44 +231,62 @@ def test_a_small_model_through_five_benchmarks(tiny_model, sums, tmp_path):
         data=dict.fromkeys(PAPER_FIVE, sums), limit=4, max_new_tokens=6, batch_size=8,
     )  # fmt: skip
     results = evaluate(settings)
-    assert [task["samples"] for task in results["tasks"].values()] == [2, 1, 1, 1, 1]
-    for task in results["tasks"].values():
-        assert task["problems"] == 4
-        assert task["figures"][f"avg@{task['samples']}"]["high"] > 0.5  # 0 of 4 says no more than that
-    assert results["average"]["low"] == 0 < results["average"]["high"]
+    assert [task.samples for task in results.tasks.values()] == [2, 1, 1, 1, 1]
+    for task in results.tasks.values():
+        assert task.problems == 4
+        assert task.accuracy.high > 0.5  # 0 of 4 says no more than that
+    assert results.average.low == 0 < results.average.high
 
 
 def test_countdown_is_exact_with_its_own_policy(tmp_path, tiny_model):
     settings = EvalSettings(model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "own", samples=8, limit=60)
     results = evaluate(settings)
-    exact = results["tasks"]["countdown"]["exact"]
-    assert abs(exact["sampled_z"]) < 4
-    sampled, true = results["tasks"]["countdown"]["figures"], exact["figures"]
-    assert abs(sampled["distinct"]["value"] - true["distinct"]["value"]) < 0.4
-    assert abs(sampled["pass@8"]["value"] - true["pass@8"]["value"]) < 0.12
-    os.utime(tmp_path / "own" / "exact" / "countdown.json", (1, 1))
-    assert without_times(evaluate(settings)) == without_times(results)
-    assert (tmp_path / "own" / "exact" / "countdown.json").stat().st_mtime == 1
-    cold = EvalSettings(
-        model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "cold", samples=2, limit=5, temperature=0.5
-    )
-    assert "sampled_z" not in evaluate(cold)["tasks"]["countdown"]["exact"]
-    asked = replace(settings, out=tmp_path / "asked", samples=2, limit=5, template="qwen-math")
-    assert "sampled_z" not in evaluate(asked)["tasks"]["countdown"]["exact"]
-    other = EvalSettings(
-        model=str(tiny_model), tasks=("countdown",), out=tmp_path / "tiny", samples=1, limit=2, max_new_tokens=4
-    )
-    assert "exact" in evaluate(other)["tasks"]["countdown"]
+    task = results.tasks["countdown"]
+    assert abs(task.exact_z) < 4
+    found = {name: one.value for name, one in task.metrics.items()}
+    assert found["distinct"] == pytest.approx(found["exact_distinct"], abs=0.4)
+    assert found["pass@8"] == pytest.approx(found["exact_pass@8"], abs=0.12)
+    assert without_times(evaluate(settings).as_json()) == without_times(results.as_json())
+    for change in ({"temperature": 0.5}, {"template": "qwen-math"}):
+        other = replace(settings, out=tmp_path / str(change), samples=2, limit=5, **change)
+        assert evaluate(other).tasks["countdown"].exact_z is None
+    tiny = replace(settings, model=str(tiny_model), out=tmp_path / "tiny", samples=1, limit=2, max_new_tokens=4)
+    assert "exact_pass@1" in evaluate(tiny).tasks["countdown"].metrics
 
 
-def test_exact_figures_are_never_those_of_another_model(tmp_path):
-    model = tmp_path / "model"
-    shutil.copytree(BASE_POLICY, model)
-    settings = EvalSettings(model=str(model), tasks=("countdown",), out=tmp_path / "out", samples=2, limit=5)
-    before = evaluate(settings)["tasks"]["countdown"]["exact"]["figures"]["pass@1"]["value"]
-    (tmp_path / "out" / "samples" / "countdown.jsonl").unlink()  # to draw anew, once it has been trained on
-    weights = load_file(model / "model.safetensors")
-    save_file({name: 1.1 * one for name, one in weights.items()}, model / "model.safetensors", {"format": "pt"})
-    after = evaluate(settings)["tasks"]["countdown"]["exact"]["figures"]["pass@1"]["value"]
-    fresh = evaluate(replace(settings, out=tmp_path / "fresh"))
-    assert after == fresh["tasks"]["countdown"]["exact"]["figures"]["pass@1"]["value"] != before
+def test_many_answers_without_a_box_name_the_way_to_read_them(server, sums, tmp_path):
+    short = evaluate(
+        served(server, sums, tmp_path, max_new_tokens=4)
+    )  # the server boxes its fourth word or a later one
+    task = short.tasks["amc23"]
+    unboxed = task.grades["unboxed"] / 48
+    assert unboxed > 0.1
+    assert any(f"amc23: {unboxed:.1%} of the samples have no answer in a box" in line and "--extract lenient" in line
+               for line in remarks(short))  # fmt: skip
+    asked = len(server.log)
+    lenient = evaluate(served(server, sums, tmp_path, max_new_tokens=4, extract="lenient"))
+    assert len(server.log) == asked
+    assert lenient.tasks["amc23"].extract == "lenient"
+    assert any("amc23: answers were read with --extract lenient" in line for line in remarks(lenient))
+
+
+def test_progress_in_a_file_is_ten_lines(server, sums, tmp_path, capsys):
+    evaluate(served(server, sums, tmp_path, samples=8, batch_size=1))
+    lines = capsys.readouterr().err.splitlines()
+    assert 8 <= len(lines) <= 11
+    assert lines[-1] == "amc23: 96 of 96 samples"
+
+
+@pytest.mark.parametrize("size", [1, 5_000_017])
+def test_a_changed_byte_anywhere_is_another_model(size, tmp_path):
+    file = tmp_path / "model.safetensors"
+    found = {model_digest(str(tmp_path))}
+    for place in {0, size // 3, size - 1}:
+        changed = bytearray(size)
+        changed[place] = 1
+        file.write_bytes(changed)
+        found.add(model_digest(str(tmp_path)))
+    (tmp_path / "results.json").write_text("{}")
+    assert model_digest(str(tmp_path)) in found
+    assert len(found) == 1 + len({0, size // 3, size - 1})
+    assert model_digest("no/such") is None

@@ -9,7 +9,15 @@ import torch
 from scipy import stats
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.exact import Accepted, completion_logprobs, exact_figures, exact_probabilities
+from dra_grpo.evaluation.exact import (
+    Accepted,
+    completion_logprobs,
+    differences,
+    exact_probabilities,
+    exact_results,
+    with_intervals,
+)
+from dra_grpo.evaluation.statistics import Estimate, estimate
 from dra_grpo.lab.countdown_policy import policy_results
 from dra_grpo.tasks.countdown import (
     BASE_POLICY,
@@ -91,34 +99,34 @@ def test_the_mode_of_the_model_is_restored(policy):
         assert model.training is training
 
 
-def test_no_problems_no_figures(policy):
+def test_no_problems_no_results(policy):
     assert exact_probabilities(*policy, []) == []
 
 
-def test_figures_against_a_plain_loop(policy):
+def test_results_against_a_plain_loop(policy):
     accepted = exact_probabilities(*policy, SMALL)
     for level in ("commutative", "associative"):
-        figures = exact_figures(accepted, samples=5, level=level)
-        assert list(figures) == ["pass@1", "pass@5", "distinct", "coverage"]
+        results = exact_results(accepted, samples=5, level=level)
+        assert list(results) == ["pass@1", "pass@5", "distinct", "coverage"]
         for row, one in enumerate(accepted):
             probability = dict(zip(one.texts, one.probabilities.tolist(), strict=True))
             p = sum(probability.values())
             groups = distinct_solutions(one.problem, level).values()
             expected = sum(1 - (1 - sum(probability[text] for text in texts)) ** 5 for texts in groups)
-            assert figures["pass@1"][row].item() == pytest.approx(p, rel=1e-9)
-            assert figures["pass@5"][row].item() == pytest.approx(1 - (1 - p) ** 5, rel=1e-6)
-            assert figures["distinct"][row].item() == pytest.approx(expected, rel=1e-6)
-            assert figures["coverage"][row].item() == pytest.approx(expected / len(groups), rel=1e-6)
+            assert results["pass@1"][row].item() == pytest.approx(p, rel=1e-9)
+            assert results["pass@5"][row].item() == pytest.approx(1 - (1 - p) ** 5, rel=1e-6)
+            assert results["distinct"][row].item() == pytest.approx(expected, rel=1e-6)
+            assert results["coverage"][row].item() == pytest.approx(expected / len(groups), rel=1e-6)
 
 
-def test_figures_at_the_ends():
+def test_results_at_the_ends():
     texts = ("2*3=6", "3*2=6")
     certain = Accepted(Problem((2, 3), 6), texts, torch.tensor([1.0, 1e-9], dtype=torch.float64))  # rounding above 1
     never = Accepted(Problem((2, 3), 6), texts, torch.zeros(2, dtype=torch.float64))
     rare = Accepted(Problem((2, 3), 6), texts, torch.tensor([1e-18, 0.0], dtype=torch.float64))
-    figures = exact_figures([certain, never, rare], samples=16)
-    assert figures["pass@16"].tolist() == pytest.approx([1.0, 0.0, 16e-18], rel=1e-12, abs=0)
-    assert figures["coverage"].tolist() == pytest.approx([1.0, 0.0, 16e-18], rel=1e-12, abs=0)
+    results = exact_results([certain, never, rare], samples=16)
+    assert results["pass@16"].tolist() == pytest.approx([1.0, 0.0, 16e-18], rel=1e-12, abs=0)
+    assert results["coverage"].tolist() == pytest.approx([1.0, 0.0, 16e-18], rel=1e-12, abs=0)
 
 
 def test_sampling_agrees(policy):
@@ -126,7 +134,7 @@ def test_sampling_agrees(policy):
     model, tokenizer = policy
     drawn, count, group = problems("validation", 6), 480, 16
     accepted = exact_probabilities(model, tokenizer, drawn)
-    figures = exact_figures(accepted, samples=group)
+    results = exact_results(accepted, samples=group)
     pvalues = []
     distinct, variance, passed = 0.0, 0.0, 0
     torch.manual_seed(0)
@@ -143,21 +151,21 @@ def test_sampling_agrees(policy):
         keys = [solution_key(text) if right else None for text, right in zip(texts, correct, strict=True)]
         groups = [set(keys[start : start + group]) - {None} for start in range(0, count, group)]
         found = torch.tensor([len(keys) for keys in groups], dtype=torch.float64)
-        distinct += found.mean().item() - figures["distinct"][row].item()
+        distinct += found.mean().item() - results["distinct"][row].item()
         variance += found.var().item() / len(groups)
         passed += sum(bool(keys) for keys in groups)
     assert min(pvalues) > 0.001 / len(pvalues)  # Bonferroni at one in a thousand
     assert sum(pvalue < 0.05 for pvalue in pvalues) <= stats.binom.ppf(0.999, len(pvalues), 0.05)
     assert abs(distinct) < 3.3 * math.sqrt(variance)
-    pass_rate = figures["pass@16"].mean().item()
+    pass_rate = results["pass@16"].mean().item()
     assert stats.binomtest(passed, 6 * count // group, min(1.0, pass_rate)).pvalue > 1e-3
 
 
-def test_policy_figures_has_both_splits_and_levels(policy):
+def test_policy_results_has_both_splits_and_levels(policy):
     record = policy_results(*policy, count=10, samples=4)
     assert list(record) == ["validation", "test"]
-    for split, figures in record.items():
-        assert list(figures) == [
+    for split, results in record.items():
+        assert list(results) == [
             "pass@1",
             "pass@4",
             "distinct",
@@ -165,10 +173,18 @@ def test_policy_figures_has_both_splits_and_levels(policy):
             "distinct_associative",
             "coverage_associative",
         ]
-        expected = exact_figures(exact_probabilities(*policy, problems(split, 10)), 4)
+        expected = exact_results(exact_probabilities(*policy, problems(split, 10)), 4)
         for name, values in expected.items():
-            assert figures[name]["value"] == pytest.approx(values.mean().item(), abs=1e-9)
-            assert figures[name]["low"] <= figures[name]["value"] <= figures[name]["high"]
+            assert results[name]["value"] == pytest.approx(values.mean().item(), abs=1e-9)
+            assert results[name]["low"] <= results[name]["value"] <= results[name]["high"]
+
+
+def test_both_sides_of_eval_json_and_their_paired_difference():
+    base = {"pass@1": torch.tensor([0.2, 0.4, 0.9]), "distinct": torch.tensor([1.0, 2.0, 1.5])}
+    trained = {name: values.sqrt() for name, values in base.items()}
+    for name in base:
+        assert Estimate(**with_intervals(base)[name]) == estimate(base[name], (0, 1) if name == "pass@1" else None)
+        assert Estimate(**differences(trained, base)[name]) == estimate(trained[name] - base[name])
 
 
 def test_refuses_a_tokenizer_of_other_than_characters(policy):
@@ -192,6 +208,6 @@ def test_refuses_problems_without_a_solution(policy):
     accepted = exact_probabilities(*policy, [Problem((1, 1), 7)])
     assert accepted[0].correct == 0.0
     with pytest.raises(UsageError, match="'1,1>7:' has no solution, so no coverage; leave such problems out"):
-        exact_figures(accepted)
+        exact_results(accepted)
     with pytest.raises(UsageError, match="samples is 0, expected 1 or more"):
-        exact_figures([], samples=0)
+        exact_results([], samples=0)

@@ -3,31 +3,23 @@ from __future__ import annotations
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.question import Question
-from dra_grpo.evaluation.sampler import Decoding, batches, plan, request_seed
-from dra_grpo.evaluation.templates import TEMPLATES
+from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
+from dra_grpo.evaluation.sampler import Decoding, all_requests, batches, request_seed
 
-QUESTIONS = [Question(str(i), "x" * length) for i, length in enumerate([3, 9, 1, 7, 5])]
-PROMPTS = [question.problem for question in QUESTIONS]
+PROBLEMS = [Problem(str(i), "x" * length) for i, length in enumerate([3, 9, 1, 7, 5])]
+PLAIN = TEMPLATES["plain"]
 
 
-def test_a_plan_draws_every_sample_once_round_by_round():
-    requests = plan(QUESTIONS, PROMPTS, 3, seed=0, task="t")
+def test_requests_are_every_sample_once_round_by_round():
+    requests = all_requests(PROBLEMS, PLAIN, 3, seed=0, task="t")
     assert len({request.key for request in requests}) == 15
     assert [request.key.sample for request in requests] == [0] * 5 + [1] * 5 + [2] * 5
     lengths = [len(request.prompt) for request in requests]
     assert lengths == [9, 7, 5, 3, 1, 1, 3, 5, 7, 9, 9, 7, 5, 3, 1]
 
 
-def test_more_samples_append_to_the_same_plan():
-    assert plan(QUESTIONS, PROMPTS, 5, 0, "t")[:10] == plan(QUESTIONS, PROMPTS, 2, 0, "t")
-
-
-def test_messages_go_by_the_length_of_their_contents():
-    prompts = [[{"role": "system", "content": "ab"}, {"role": "user", "content": prompt}] for prompt in PROMPTS]
-    assert [r.key.id for r in plan(QUESTIONS, prompts, 1, 0, "t")] == [
-        r.key.id for r in plan(QUESTIONS, PROMPTS, 1, 0, "t")
-    ]
+def test_more_samples_append_to_the_same_requests():
+    assert all_requests(PROBLEMS, PLAIN, 5, 0, "t")[:10] == all_requests(PROBLEMS, PLAIN, 2, 0, "t")
 
 
 def test_seeds_differ_by_everything_that_names_a_sample():
@@ -39,8 +31,8 @@ def test_seeds_differ_by_everything_that_names_a_sample():
     assert all(0 <= seed < 2**31 for seed in seeds)
 
 
-def test_batches_are_those_of_the_whole_plan_less_what_is_done():
-    requests = plan(QUESTIONS, PROMPTS, 2, 0, "t")
+def test_batches_are_those_of_all_requests_less_what_is_done():
+    requests = all_requests(PROBLEMS, PLAIN, 2, 0, "t")
     whole = list(batches(requests, (), 4))
     assert [len(batch) for batch in whole] == [4, 4, 2]
     done = {request.key for request in [*whole[0], whole[1][2]]}
@@ -53,18 +45,3 @@ def test_batches_are_those_of_the_whole_plan_less_what_is_done():
 def test_decoding_out_of_range(values):
     with pytest.raises(UsageError, match="expected a temperature of at least 0"):
         Decoding(*values)
-
-
-def test_templates():
-    assert TEMPLATES["plain"].prompt("2,3>6:") == "2,3>6:"
-    (turn,) = TEMPLATES["r1"].prompt("What?")
-    assert turn["role"] == "user"
-    assert turn["content"].startswith("What?\n")
-    assert r"\boxed{}" in turn["content"]
-    system, user = TEMPLATES["paper"].prompt("What?")
-    assert (system["role"], user) == ("system", {"role": "user", "content": "What?"})
-    assert all(part in system["content"] for part in ("<think>", "</think>", "<answer>", "</answer>", r"\boxed{}"))
-    text = TEMPLATES["qwen-math"].prompt("What?")
-    assert text.startswith("<|im_start|>system\nPlease reason step by step")
-    assert text.endswith("<|im_start|>user\nWhat?<|im_end|>\n<|im_start|>assistant\n")
-    assert TEMPLATES["qwen_math"].stop == ("<|im_end|>",)

@@ -2,21 +2,27 @@ from __future__ import annotations
 
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.question import Question
-from dra_grpo.evaluation.sampler import Decoding, Key, plan
+from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
+from dra_grpo.evaluation.sampler import Decoding, Key, all_requests
 from dra_grpo.evaluation.server_sampler import ServerSampler
-from dra_grpo.evaluation.templates import TEMPLATES
+from dra_grpo.evaluation.settings import EvalSettings
 
-QUESTIONS = [Question(str(i), f"What is {i} plus {2 * i}?") for i in range(10)]
+PROBLEMS = [Problem(str(i), f"What is {i} plus {2 * i}?") for i in range(10)]
 DECODING = Decoding(0.6, 0.95, 100, ("stop here",))
 
 
 def requests(template="r1", samples=2):
-    return plan(QUESTIONS, [TEMPLATES[template].prompt(q.problem) for q in QUESTIONS], samples, 0, "sums")
+    return all_requests(PROBLEMS, TEMPLATES[template], samples, 0, "sums")
+
+
+def sampler_of(url, concurrency=32, **changes):
+    settings = EvalSettings("m", ("aime24",), Path(), "server", url=url, batch_size=concurrency, **changes)
+    return ServerSampler(settings)
 
 
 def drawn(sampler, *arguments):
@@ -27,7 +33,7 @@ def drawn(sampler, *arguments):
 @pytest.mark.parametrize("template, path", [("r1", "/v1/chat/completions"), ("plain", "/v1/completions")])
 def test_every_request_is_answered_once(server, template, path, concurrency):
     asked = requests(template)
-    found = drawn(ServerSampler(server.url + "/", "m", concurrency), asked, (), DECODING)
+    found = drawn(sampler_of(server.url + "/", concurrency), asked, (), DECODING)
     assert found.keys() == {request.key for request in asked}
     for request in asked:
         i, seed = int(request.key.id), request.seed
@@ -45,28 +51,28 @@ def test_every_request_is_answered_once(server, template, path, concurrency):
 def test_what_is_done_is_not_asked_for(server):
     asked = requests()
     done = {request.key for request in asked[:13]}
-    found = drawn(ServerSampler(server.url, "m"), asked, done, DECODING)
+    found = drawn(sampler_of(server.url), asked, done, DECODING)
     assert found.keys() == {request.key for request in asked[13:]}
     assert len(server.log) == 7
-    assert drawn(ServerSampler(server.url, "m"), asked, {request.key for request in asked}, DECODING) == {}
+    assert drawn(sampler_of(server.url), asked, {request.key for request in asked}, DECODING) == {}
 
 
 def test_the_limit_on_tokens_is_seen(server):
-    found = drawn(ServerSampler(server.url, "m"), requests(), (), Decoding(0.6, 0.95, 5))
+    found = drawn(sampler_of(server.url), requests(), (), Decoding(0.6, 0.95, 5))
     assert {sample.truncated for sample in found.values()} == {True, False}
     assert all(sample.tokens == 5 for sample in found.values() if sample.truncated)
 
 
 def test_passing_failures_are_tried_again(server):
     server.fail(503, "drop", "half")
-    found = drawn(ServerSampler(server.url, "m", concurrency=3), requests(samples=1), (), DECODING)
+    found = drawn(sampler_of(server.url, concurrency=3), requests(samples=1), (), DECODING)
     assert len(found) == 10
     assert len(server.log) == 13
 
 
 def test_a_refusal_is_final_and_what_came_before_is_handed_out(server):
     server.fail(None, None, None, 400)
-    sampler = ServerSampler(server.url, "m", concurrency=1)
+    sampler = sampler_of(server.url, concurrency=1)
     batches = sampler.sample(requests(), (), DECODING)
     came = []
     with pytest.raises(UsageError, match=r"refuses the request: 400 .*told to fail with 400|told to fail.*400"):
@@ -79,8 +85,10 @@ def test_a_server_that_stays_down():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    sampler = sampler_of(f"http://127.0.0.1:{port}/v1")
+    sampler.server.retries = 1
     with pytest.raises(UsageError, match=r"no answer from .* after 2 attempts: .*refused.*; is the server up\?"):
-        drawn(ServerSampler(f"http://127.0.0.1:{port}/v1", "m", retries=1), requests(), (), DECODING)
+        drawn(sampler, requests(), (), DECODING)
 
 
 CHOICE = {"finish_reason": "stop"}
@@ -94,7 +102,7 @@ CHOICE = {"finish_reason": "stop"}
 def test_answers_of_another_kind(server, answer):
     server.fail({"status": 200, "body": answer})
     with pytest.raises(UsageError, match=r"does not answer as OpenAI's API does .*; check the url"):
-        drawn(ServerSampler(server.url, "m"), requests(), (), DECODING)
+        drawn(sampler_of(server.url), requests(), (), DECODING)
 
 
 @pytest.mark.parametrize(
@@ -109,22 +117,22 @@ def test_answers_of_another_kind(server, answer):
 def test_reasoning_that_the_server_took_out_is_put_back(server, message, text):
     body = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 2}}
     server.fail({"status": 200, "body": body})
-    found = drawn(ServerSampler(server.url, "m"), requests()[:1], (), DECODING)
+    found = drawn(sampler_of(server.url), requests()[:1], (), DECODING)
     assert [sample.text for sample in found.values()] == [text]
 
 
 def test_the_key_goes_along_and_must_be_there(server, monkeypatch):
     monkeypatch.setenv("SOME_KEY", "secret")
-    drawn(ServerSampler(server.url, "m", key_variable="SOME_KEY"), requests()[:1], (), DECODING)
+    drawn(sampler_of(server.url, key_variable="SOME_KEY"), requests()[:1], (), DECODING)
     assert server.log[0]["key"] == "Bearer secret"
     monkeypatch.delenv("SOME_KEY")
     with pytest.raises(UsageError, match="key variable 'SOME_KEY' is not set"):
-        ServerSampler(server.url, "m", key_variable="SOME_KEY")
+        sampler_of(server.url, key_variable="SOME_KEY")
 
 
 def test_samples_come_before_the_slowest_and_stopping_does_not_wait(server):
     server.pause(0.4)
-    sampler = ServerSampler(server.url, "m", concurrency=2)
+    sampler = sampler_of(server.url, concurrency=2)
     start = time.monotonic()
     batches = sampler.sample(requests(), (), DECODING)
     first = next(batches)
@@ -133,11 +141,6 @@ def test_samples_come_before_the_slowest_and_stopping_does_not_wait(server):
     assert time.monotonic() - start < 2
 
 
-def test_no_request_in_flight():
-    with pytest.raises(UsageError, match="concurrency is 0, expected at least 1"):
-        ServerSampler("http://x", "m", concurrency=0)
-
-
 def test_no_address():
     with pytest.raises(UsageError, match="url is 'localhost:8000'; expected an http"):
-        ServerSampler("localhost:8000", "m")
+        sampler_of("localhost:8000")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dra_grpo.evaluation.token_draws import draw, uniforms
+from dra_grpo.evaluation.transformers_sampler import draw, uniforms
 
 
 def plain_draw(logits: list[float], uniform: float, temperature: float, top_p: float) -> int:

@@ -1,27 +1,31 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.question import Question
-from dra_grpo.evaluation.sampler import Decoding, Key, Request, plan
-from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.evaluation.token_draws import draw, uniforms
-from dra_grpo.evaluation.transformers_sampler import TransformersSampler, prompt_ids
+from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
+from dra_grpo.evaluation.sampler import Decoding, Key, Request, all_requests
+from dra_grpo.evaluation.settings import EvalSettings
+from dra_grpo.evaluation.transformers_sampler import TransformersSampler, draw, prompt_ids, uniforms
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
 
 pytest.importorskip("transformers")
 
-QUESTIONS = [Question(str(i), f"What is {'1' * i} plus {i}?") for i in range(1, 8)]
+PROBLEMS = [Problem(str(i), f"What is {'1' * i} plus {i}?") for i in range(1, 8)]
 DECODING = Decoding(0.8, 0.9, 12)
 
 
 def requests(samples=2, template="r1"):
-    return plan(QUESTIONS, [TEMPLATES[template].prompt(q.problem) for q in QUESTIONS], samples, 0, "t")
+    return all_requests(PROBLEMS, TEMPLATES[template], samples, 0, "t")
+
+
+def sampler_of(model, **changes):
+    return TransformersSampler(EvalSettings(str(model), ("aime24",), Path(), **changes))
 
 
 def drawn(sampler, *arguments):
@@ -30,7 +34,7 @@ def drawn(sampler, *arguments):
 
 @pytest.fixture(scope="module")
 def sampler(tiny_model):
-    return TransformersSampler(str(tiny_model), batch_size=5)
+    return sampler_of(tiny_model, batch_size=5)
 
 
 @torch.no_grad()
@@ -57,7 +61,7 @@ def test_agrees_with_one_forward_pass_a_token(sampler, decoding):
 def test_a_sample_does_not_depend_on_its_batch(sampler, tiny_model):
     asked = requests()
     whole = drawn(sampler, asked, (), DECODING)
-    assert drawn(TransformersSampler(str(tiny_model), batch_size=3), asked, (), DECODING) == whole
+    assert drawn(sampler_of(tiny_model, batch_size=3), asked, (), DECODING) == whole
     done = {sample.key for sample in whole[::3]}
     assert drawn(sampler, asked, done, DECODING) == [sample for sample in whole if sample.key not in done]
     assert (
@@ -68,7 +72,7 @@ def test_a_sample_does_not_depend_on_its_batch(sampler, tiny_model):
 
 def test_samples_of_one_problem_differ_and_the_global_generator_is_left_alone(sampler):
     state = torch.random.get_rng_state()
-    first, *others = drawn(sampler, plan(QUESTIONS[:1], ["abc"], 6, 0, "t"), (), DECODING)
+    first, *others = drawn(sampler, all_requests([Problem("a", "abc")], TEMPLATES["plain"], 6), (), DECODING)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert len({other.text for other in others} | {first.text}) > 3
 
@@ -95,9 +99,9 @@ def test_chat_template_once_and_no_special_token_twice(sampler):
 
 
 def test_countdown_ends_where_it_should():
-    sampler = TransformersSampler(str(BASE_POLICY), batch_size=64)
+    sampler = sampler_of(BASE_POLICY, batch_size=64)
     chosen = problems("test", 30)
-    asked = plan([Question(p.prompt, p.prompt) for p in chosen], [p.prompt for p in chosen], 2, 0, "countdown")
+    asked = all_requests([Problem(p.prompt, p.prompt) for p in chosen], TEMPLATES["plain"], 2)
     samples = drawn(sampler, asked, (), Decoding(1.0, 1.0, 64))
     assert all(sample.tokens == len(sample.text) + 1 for sample in samples if not sample.truncated)
     assert sum(sample.truncated for sample in samples) <= 1
@@ -111,18 +115,20 @@ def test_a_prompt_longer_than_the_context(sampler):
         UsageError, match=r"3 tokens and 2046 new ones exceed the model's context of 2048; .* 2045 or less"
     ):
         drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(1.0, 1.0, 2046))
-    with pytest.raises(UsageError, match=r"a prompt of 2048 tokens fills the model's context of 2048"):
+    with pytest.raises(
+        UsageError, match=r"a prompt of 2048 tokens and 1 new .* context of 2048; leave the problem out"
+    ):
         drawn(sampler, [Request(Key("a", 0), "a" * 2048, 1)], (), Decoding(1.0, 1.0, 1))
 
 
 def test_no_chat_template():
-    sampler = TransformersSampler(str(BASE_POLICY))
+    sampler = sampler_of(BASE_POLICY)
     with pytest.raises(UsageError, match=r"no chat template; .* --template qwen-math or plain"):
         drawn(sampler, requests(1), (), DECODING)
 
 
 def test_a_prompt_without_a_token():
-    sampler = TransformersSampler(str(BASE_POLICY))
+    sampler = sampler_of(BASE_POLICY)
     with pytest.raises(UsageError, match="makes no token of the prompt 'abc'"):
         drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), DECODING)
 
@@ -130,12 +136,12 @@ def test_a_prompt_without_a_token():
 def test_models_that_cannot_be_loaded(tmp_path, tiny_model, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UsageError, match=r"no model folder at '\./nowhere'"):
-        TransformersSampler("./nowhere")
+        sampler_of("./nowhere")
     with pytest.raises(UsageError, match="model 'no/such' cannot be loaded"):
-        TransformersSampler("no/such")
+        sampler_of("no/such")
     shutil.copytree(tiny_model, tmp_path / "bare", ignore=shutil.ignore_patterns("*.safetensors"))
     with pytest.raises(UsageError, match=r"cannot be loaded: .*safetensors"):
-        TransformersSampler(str(tmp_path / "bare"))
+        sampler_of(tmp_path / "bare")
 
 
 def test_models_that_are_damaged(tmp_path, tiny_model):
@@ -144,16 +150,16 @@ def test_models_that_are_damaged(tmp_path, tiny_model):
     weights = load_file(file)
     file.write_bytes(file.read_bytes()[:-1000])  # a save that was killed
     with pytest.raises(UsageError, match=r"cannot be loaded: .*incomplete metadata"):
-        TransformersSampler(str(tmp_path / "model"))
+        sampler_of(tmp_path / "model")
     norm = weights.pop("model.norm.weight")
     save_file(weights, file, {"format": "pt"})
     with pytest.raises(UsageError, match=r"lacks 1 of its weights, which would be random: model\.norm\.weight;"):
-        TransformersSampler(str(tmp_path / "model"))
+        sampler_of(tmp_path / "model")
     save_file({**weights, "model.norm.weight": norm[:-1].clone()}, file, {"format": "pt"})
     with pytest.raises(UsageError, match="cannot be loaded"):
-        TransformersSampler(str(tmp_path / "model"))
+        sampler_of(tmp_path / "model")
     save_file({**weights, "model.norm.weight": norm * float("nan")}, file, {"format": "pt"})
-    sampler = TransformersSampler(str(tmp_path / "model"))
+    sampler = sampler_of(tmp_path / "model")
     for decoding in (DECODING, Decoding(1.0, 1.0, 4), Decoding(0.0, 1.0, 4)):
         with pytest.raises(UsageError, match="the model's logits are NaN or infinite; take --dtype bfloat16"):
             drawn(sampler, requests(1), (), decoding)
@@ -167,4 +173,4 @@ def test_vllm_missing_says_what_else_there_is():
     with pytest.raises(
         UsageError, match="vLLM, which is not installed; pip install vllm, or take --engine transformers"
     ):
-        vllm_sampler.VllmSampler("m")
+        vllm_sampler.VllmSampler(EvalSettings("m", ("aime24",), Path(), "vllm"))

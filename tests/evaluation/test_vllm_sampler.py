@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.benchmarks import TEMPLATES
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
-from dra_grpo.evaluation.templates import TEMPLATES
+from dra_grpo.evaluation.settings import EvalSettings
 
 pytest.importorskip("transformers")
 
@@ -27,7 +29,7 @@ class SamplingParams:
 
 
 class LLM:
-    def __init__(self, model, *, revision, dtype, tensor_parallel_size, max_model_len, gpu_memory_utilization):
+    def __init__(self, model, *, revision, dtype, tensor_parallel_size, max_model_len):
         self.tokenizer = AutoTokenizer.from_pretrained(model)
         self.llm_engine, self.waiting, self.max_model_len = self, [], max_model_len
 
@@ -75,13 +77,13 @@ def vllm(tmp_path, monkeypatch):
 def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
     from dra_grpo.evaluation.vllm_sampler import VllmSampler
 
-    sampler = VllmSampler(str(tiny_model))
+    sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), "vllm"))
     encode, template = sampler.tokenizer.encode, TEMPLATES["qwen-math"]
-    plan = [Request(Key(str(i), 0), template.prompt(f"What is {i}?"), i) for i in range(4)]
+    requests = [Request(Key(str(i), 0), template.prompt(f"What is {i}?"), i) for i in range(4)]
     after = ["a<|im_end|>\n<|im_start|>user", "b<|endoftext|>c", "long and longer", "d"]
-    vllm.DRAWN.update({request.prompt: encode(text) for request, text in zip(plan, after, strict=True)})
+    vllm.DRAWN.update({request.prompt: encode(text) for request, text in zip(requests, after, strict=True)})
     decoding = Decoding(0.6, 0.95, 12, template.stop)
-    drawn = [sample for batch in sampler.sample(plan, {plan[3].key}, decoding) for sample in batch]
+    drawn = [sample for batch in sampler.sample(requests, {requests[3].key}, decoding) for sample in batch]
     assert sorted(drawn, key=lambda sample: sample.key) == [
         Sample(Key("0", 0), "a", 2, truncated=False),
         Sample(Key("1", 0), "b", 2, truncated=False),
@@ -92,7 +94,7 @@ def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
 def test_a_prompt_beyond_the_context_is_one_line(vllm, tiny_model):
     from dra_grpo.evaluation.vllm_sampler import VllmSampler
 
-    sampler = VllmSampler(str(tiny_model), context=5)
-    plan = [Request(Key("0", 0), "What is the sum of all numbers from 1 to 100?", 0)]
+    sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), "vllm", context=5))
+    requests = [Request(Key("0", 0), "What is the sum of all numbers from 1 to 100?", 0)]
     with pytest.raises(UsageError, match=r"vLLM refuses a prompt of \d+ tokens: .* the maximum model length of 5"):
-        next(sampler.sample(plan, (), Decoding(0.6, 0.95, 12)))
+        next(sampler.sample(requests, (), Decoding(0.6, 0.95, 12)))

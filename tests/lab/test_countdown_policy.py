@@ -90,9 +90,9 @@ def test_recorded_results_are_in_the_range_a_testbed_needs(record, split):
 
 
 def test_recorded_results_are_the_policy_s(model, tokenizer, record):
-    from dra_grpo.evaluation.exact import exact_figures, exact_probabilities
+    from dra_grpo.evaluation.exact import exact_probabilities, exact_results
 
-    results = exact_figures(exact_probabilities(model, tokenizer, problems("test", 500)))
+    results = exact_results(exact_probabilities(model, tokenizer, problems("test", 500)))
     for name, values in results.items():
         assert values.mean().item() == pytest.approx(record["results"]["test"][name]["value"], abs=1e-4)
 

@@ -45,15 +45,13 @@ class Plot:
     """A picture, drawn anew for each place that it goes to; the same bytes whenever it is drawn.
 
     Attributes:
-        draw: puts it on a figure and its panels.
+        draw: puts it on an empty figure.
         width, height: inches.
-        panels: side by side.
     """
 
-    draw: Callable[[Any, Sequence[Any]], None]
+    draw: Callable[[Any], None]
     width: float
     height: float
-    panels: int = 1
 
     def inline(self) -> str:
         """An `<svg>` to stand in an HTML page: as wide as there is room, on the page's background, in its ink."""
@@ -82,7 +80,7 @@ class Plot:
 
         with matplotlib.rc_context(STYLE):
             figure = Figure(figsize=(self.width, self.height), layout="constrained")
-            self.draw(figure, figure.subplots(1, self.panels, squeeze=False)[0])
+            self.draw(figure)
             buffer = io.BytesIO()
             metadata = {"Date": None} if form == "svg" else None
             figure.savefig(buffer, format=form, transparent=transparent, metadata=metadata)
@@ -105,8 +103,8 @@ def curve_plot(series: Mapping[str, str], runs: Mapping[str, Sequence[Mapping[st
     if not any(value for points in lines.values() for _, value in points):
         return None
 
-    def draw(figure: Any, panels: Sequence[Any]) -> None:
-        (axes,) = panels
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
         for (run, key), points in lines.items():
             steps, values = zip(*points, strict=True)
             colour = COLOURS[1 + list(series).index(key)]
@@ -136,7 +134,8 @@ def trade_off_plot(policies: Mapping[str, Results], *against: str) -> Plot:
         against: the results on the vertical axes, such as `"pass@16"`.
     """
 
-    def draw(figure: Any, panels: Sequence[Any]) -> None:
+    def draw(figure: Any) -> None:
+        panels = figure.subplots(1, len(against), squeeze=False)[0]
         for axes, name in zip(panels, against, strict=True):
             for (label, results), colour in zip(policies.items(), cycle(COLOURS)):
                 x, y = results["pass@1"], results[name]
@@ -150,7 +149,7 @@ def trade_off_plot(policies: Mapping[str, Results], *against: str) -> Plot:
             axes.margins(0.12)
         _legend(figure, panels[0])
 
-    return Plot(draw, 5.0 * len(against), 3.8 + 0.1 * len(policies), len(against))
+    return Plot(draw, 5.0 * len(against), 3.8 + 0.1 * len(policies))
 
 
 def pass_at_k_plot(results: Mapping[str, Any]) -> Plot | None:
@@ -164,8 +163,8 @@ def pass_at_k_plot(results: Mapping[str, Any]) -> Plot | None:
     if not curves:
         return None
 
-    def draw(figure: Any, panels: Sequence[Any]) -> None:
-        (axes,) = panels
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
         for (name, points), colour in zip(curves.items(), cycle(COLOURS[1:])):
             values, low, high = ([point[key] for point in points.values()] for key in ("value", "low", "high"))
             axes.plot(list(points), values, marker="o", markersize=3, color=colour, label=name)
@@ -218,7 +217,7 @@ def _bars(entry: Mapping[str, float]) -> list[list[float]]:
 
 
 def _legend(figure: Any, axes: Any) -> None:
-    """Below the plot, where it hides nothing; one column where the labels are long."""
+    """Below the plot, where it hides nothing; one label a line where they are long."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = 1 if max(map(len, labels)) > 30 else min(len(labels), 3)
+    columns = len(labels) if sum(map(len, labels)) <= 50 else 1
     figure.legend(handles, [label[-60:] for label in labels], loc="outside lower center", ncols=columns)

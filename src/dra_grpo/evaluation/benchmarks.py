@@ -1,4 +1,4 @@
-"""The benchmarks of `dra-grpo eval`: where each lies, how many problems it has, how it is usually sampled.
+"""The benchmarks of `dra-grpo eval`: where each lies, how it is usually sampled and asked, and its problems.
 
 None of their texts is shipped. AIME and AMC problems belong to the MAA and Minerva's are CC BY-NC-SA: they come from
 the Hub, or from a file of the user's.
@@ -6,10 +6,71 @@ the Hub, or from a file of the user's.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from dra_grpo.errors import UsageError
 from dra_grpo.registry import Registry
+from dra_grpo.tasks import countdown
+from dra_grpo.tasks.data import inside
+from dra_grpo.tasks.prompts import SYSTEM_PROMPTS
+from dra_grpo.tasks.source import Row, read_rows
+
+Messages = list[dict[str, str]]
+Prompt = str | Messages
+"""A text that the model continues as it stands, or messages for its own chat template."""
+
+INSTRUCTION = r"Please reason step by step, and put your final answer within \boxed{}."
+COLUMNS = {
+    "problem": ("problem", "question", "prompt", "Problem", "Question", "input"),
+    "answer": ("answer", "final_answer", "gold", "Answer", "ground_truth", "solution", "target"),
+    "id": ("id", "unique_id", "problem_id", "ID"),
+}
+"""role -> the columns that have it in files, in the order in which they are looked for."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """One way to ask.
+
+    Attributes:
+        name: its name in `TEMPLATES`.
+        prompt: problem -> prompt.
+        stop: texts at which a completion ends, beside the model's own end token.
+    """
+
+    name: str
+    prompt: Callable[[str], Prompt]
+    stop: tuple[str, ...] = ()
+
+
+def _r1(problem: str) -> Prompt:
+    return [{"role": "user", "content": f"{problem}\n\n{INSTRUCTION}"}]
+
+
+def _qwen_math(problem: str) -> Prompt:
+    turns = (("system", INSTRUCTION), ("user", problem))
+    return "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns) + "<|im_start|>assistant\n"
+
+
+def _paper(problem: str) -> Prompt:
+    return [{"role": "system", "content": SYSTEM_PROMPTS["think-answer"]}, {"role": "user", "content": problem}]
+
+
+def _plain(problem: str) -> Prompt:
+    return problem
+
+
+_TEMPLATES = (
+    Template("r1", _r1),
+    Template("qwen-math", _qwen_math, ("<|im_end|>",)),
+    Template("paper", _paper),
+    Template("plain", _plain),
+)
+TEMPLATES: Registry[Template] = Registry("template", "dra_grpo.templates", {one.name: one for one in _TEMPLATES})
 
 
 @dataclass(frozen=True)
@@ -18,79 +79,164 @@ class Benchmark:
 
     Attributes:
         name: its name in `BENCHMARKS`.
-        counts: numbers of problems it may have -> where it has them; the first is that of the Hub data set.
+        count: the problems that it has.
         hub: id of its Hub data set; None where the package makes the problems itself.
         config, split: which part of that data set.
-        columns: its columns of the problem and of the gold answer there.
         samples: samples a problem that give an interval worth printing, at a cost worth paying.
         temperature, top_p, max_new_tokens: how it is sampled unless said otherwise.
         template: the prompt template unless said otherwise, a name in `TEMPLATES`.
-        gold_after: what the gold comes after where the answer column holds a worked solution without a box.
-        remark: said where the number of problems is none of `counts`.
+        remark: said where a file has another number of problems.
     """
 
     name: str
-    counts: Mapping[int, str]
+    count: int
     hub: str | None = None
     config: str | None = None
     split: str = "test"
-    columns: tuple[str, str] = ("problem", "answer")
     samples: int = 4
     temperature: float = 0.6
     top_p: float = 0.95
     max_new_tokens: int = 32768
     template: str = "r1"
-    gold_after: str | None = None
     remark: str = ""
 
 
-BENCHMARKS: Registry[Benchmark] = Registry(
-    "benchmark",
-    "dra_grpo.benchmarks",
-    {
-        benchmark.name: benchmark
-        for benchmark in (
-            Benchmark("aime24", {30: "the Hub"}, "HuggingFaceH4/aime_2024", split="train", samples=64),
-            Benchmark("aime25", {30: "the Hub"}, "math-ai/aime25", samples=64),
-            Benchmark(
-                "amc23",
-                {40: "the Hub"},
-                "math-ai/amc23",
-                columns=("question", "answer"),
-                samples=64,
-                remark="some repositories call a set of 83 problems (AMC 2022 and 2023) by this name",
-            ),
-            Benchmark("math500", {500: "the Hub"}, "HuggingFaceH4/MATH-500"),
-            Benchmark("minerva", {272: "the Hub"}, "math-ai/minervamath", columns=("question", "answer")),
-            Benchmark(
-                "olympiadbench",
-                {674: "the Hub", 675: "GitHub"},
-                "Hothan/OlympiadBench",
-                config="OE_TO_maths_en_COMP",
-                split="train",
-                columns=("question", "final_answer"),
-            ),
-            Benchmark(
-                "gsm8k",
-                {1319: "the Hub"},
-                "openai/gsm8k",
-                config="main",
-                columns=("question", "answer"),
-                gold_after="####",
-            ),
-            Benchmark(
-                "countdown",
-                {500: "the test split as it is usually cut"},
-                columns=("prompt", ""),
-                samples=16,
-                temperature=1.0,
-                top_p=1.0,
-                max_new_tokens=64,
-                template="plain",
-            ),
-        )
-    },
+_AMC = "some repositories call a set of 83 problems (AMC 2022 and 2023) by this name"
+_OLYMPIAD = ("Hothan/OlympiadBench", "OE_TO_maths_en_COMP", "train")
+_BENCHMARKS = (
+    Benchmark("aime24", 30, "HuggingFaceH4/aime_2024", split="train", samples=64),
+    Benchmark("aime25", 30, "math-ai/aime25", samples=64),
+    Benchmark("amc23", 40, "math-ai/amc23", samples=64, remark=_AMC),
+    Benchmark("math500", 500, "HuggingFaceH4/MATH-500"),
+    Benchmark("minerva", 272, "math-ai/minervamath"),
+    Benchmark("olympiadbench", 674, *_OLYMPIAD, remark="GitHub's copy has 675"),
+    Benchmark("gsm8k", 1319, "openai/gsm8k", "main"),
+    Benchmark("countdown", 500, samples=16, temperature=1.0, top_p=1.0, max_new_tokens=64, template="plain"),
 )
+BENCHMARKS: Registry[Benchmark] = Registry("benchmark", "dra_grpo.benchmarks", {one.name: one for one in _BENCHMARKS})
 
 PAPER_FIVE = ("aime24", "amc23", "math500", "minerva", "olympiadbench")
 """The five that the DRA paper averages over."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem of a benchmark, whatever its file calls the columns.
+
+    Attributes:
+        id: its own id where the file has unique ones, else its row number; what resuming and comparing go by.
+        text: what the prompt is made of.
+        gold: the answer as the file has it: an answer, a worked solution with a box, a number. None where the task
+            knows for itself what is right, as Countdown does.
+    """
+
+    id: str
+    text: str
+    gold: object = None
+
+
+class Problems(NamedTuple):
+    """A benchmark's problems, what is worth knowing about them, and a digest of ids and texts, of all if limited."""
+
+    problems: list[Problem]
+    notes: list[str]
+    digest: str
+
+
+def load_problems(
+    benchmark: Benchmark,
+    file: str | Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+) -> Problems:
+    """The problems of a benchmark.
+
+    Args:
+        benchmark: which.
+        file: a local file or folder; None takes the Hub's data set or, for Countdown, the problems of its test split.
+        columns: `problem`, `answer` or `id` -> the column that holds it, where that is not found by itself; dots reach
+            into mappings.
+        limit: the first so many only; None means all.
+
+    Returns:
+        The problems, with notes where their number is not the one that the benchmark's name stands for.
+
+    Raises:
+        UsageError: the Hub cannot be reached, or a file, a column or a value is not what it should be.
+    """
+    if file is None and benchmark.hub is None:
+        problems = [Problem(one.prompt, one.prompt) for one in countdown.problems("test", benchmark.count)]
+    else:
+        rows, place = _rows(benchmark, file), f"{benchmark.name} ({file or benchmark.hub})"
+        problems = _read(rows, columns or {}, place, golds=benchmark.name != "countdown")
+    notes = []
+    if len(problems) != benchmark.count:
+        remark = f"; {benchmark.remark}" if benchmark.remark else ""
+        notes.append(f"{benchmark.name} has {len(problems)} problems, expected {benchmark.count}{remark}")
+    if limit is not None and limit < len(problems):
+        notes.append(f"{benchmark.name}: the first {limit} of {len(problems)} problems only")
+    digest = blake2b("".join(f"{one.id}\n{one.text}\n" for one in problems).encode(), digest_size=8)
+    return Problems(problems[:limit], notes, digest.hexdigest())
+
+
+def _rows(benchmark: Benchmark, file: str | Path | None) -> list[Row]:
+    """The rows of a local file or folder, or of the Hub's data set."""
+    try:
+        if file is None:
+            return read_rows(str(benchmark.hub), benchmark.config, benchmark.split)
+        path = Path(file).expanduser()
+        if not path.exists():
+            raise UsageError(f"there is no file or folder {path}")
+        return read_rows(str(path), None, "train" if path.is_file() else benchmark.split)
+    except UsageError as error:
+        reason = str(error).partition(";")[0]  # what follows is advice for training
+        raise UsageError(f"{benchmark.name}: {reason}; give a local file with --data {benchmark.name}=PATH") from error
+
+
+def _read(rows: Sequence[Row], columns: Mapping[str, str], place: str, golds: bool) -> list[Problem]:
+    texts, ids = _column(rows, columns, "problem", place), _ids(rows, columns, place)
+    for number, (text, id) in enumerate(zip(texts, ids, strict=True), 1):
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"{place}, row {number}: the problem is {text!r}; expected a text")
+        if (text + id).encode(errors="ignore").decode() != text + id:  # no tokenizer takes it, after hours of sampling
+            raise UsageError(f"{place}, row {number}: half a surrogate pair in {text[:60]!r}; mend the file")
+    if not golds:
+        for text in texts:
+            countdown.Problem.from_prompt(text)
+        return [Problem(*pair) for pair in zip(ids, texts, strict=True)]
+    answers = (_gold(value) for value in _column(rows, columns, "answer", place))
+    return [Problem(*fields) for fields in zip(ids, texts, answers, strict=True)]
+
+
+def _column(rows: Sequence[Row], columns: Mapping[str, str], role: str, place: str) -> list[Any]:
+    """The values of `role`: in the column that is named, else in the first usual one that every row has."""
+    if role in columns:
+        missing = f"{place} has no column {columns[role]!r} for --columns {role}"
+        return [inside(row, columns[role], missing) for row in rows]
+    shared = [name for name in rows[0] if all(name in row for row in rows)]
+    for name in COLUMNS[role]:
+        if name in shared:
+            return [row[name] for row in rows]
+    raise UsageError(
+        f"{place}: none of {', '.join(COLUMNS[role])} in every row, which all have {', '.join(shared) or 'none'}; "
+        f"name the {role}'s column with --columns {role}=NAME"
+    )
+
+
+def _ids(rows: Sequence[Row], columns: Mapping[str, str], place: str) -> list[str]:
+    if "id" in columns:
+        ids = [str(value) for value in _column(rows, columns, "id", place)]
+        if len(set(ids)) < len(rows):
+            raise UsageError(
+                f"{place}: column {columns['id']!r} has {len(set(ids))} different ids in {len(rows)} rows"
+            )
+        return ids
+    for name in COLUMNS["id"]:
+        if len(ids := {str(row[name]): None for row in rows if row.get(name) is not None}) == len(rows):
+            return list(ids)
+    return [str(number) for number in range(len(rows))]
+
+
+def _gold(value: Any) -> object:
+    """The gold as the grader takes it: of several answers in a list, one list in words."""
+    return ", ".join(map(str, value)) or None if isinstance(value, list | tuple) else value

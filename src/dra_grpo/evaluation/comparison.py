@@ -1,204 +1,203 @@
-"""Two evaluations compared problem by problem."""
+"""Two evaluations compared problem by problem, and how that is put into words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.detection import detection
-from dra_grpo.evaluation.eval_directory import EvalDirectory
-from dra_grpo.evaluation.figures import pass_at_k
-from dra_grpo.evaluation.intervals import Interval, bootstrap_difference
-from dra_grpo.evaluation.significance import holm, sign_flip_p
-from dra_grpo.evaluation.two_levels import Arm, accuracy_interval, average_interval, constant_interval, spread
-from dra_grpo.evaluation.two_levels import two_level_means as resampled_means
-from dra_grpo.files import read_json
+from dra_grpo.evaluation import statistics
+from dra_grpo.evaluation.results import ProblemResults, Results, Table, TaskResults
+from dra_grpo.evaluation.statistics import (
+    Detection,
+    Estimate,
+    detection,
+    estimate,
+    holm,
+    pass_at_k,
+    sign_flip_p,
+    spread,
+)
 
-COMPARED_SETTINGS = ("template", "temperature", "top_p", "max_new_tokens")
-Rows = list[dict[str, Any]]
+GROW = ("coverage", "distinct", "distinct_answers", "exact_distinct", "exact_coverage")
+"""Metrics of a problem's n samples together: another n is another metric."""
+
+EXPLANATION = """Difference: second minus first, paired by problem. Interval: for other problems of the kind and other
+samples. p: two-sided sign-flip permutation test over problems; Holm: over the benchmarks listed. The last column is
+half the 95% interval for these very problems, from sampling alone. None of them speaks of other training seeds."""
 
 
-class Pair(NamedTuple):
-    """The rows of the problems that both evaluations have, in the same order."""
+@dataclass(frozen=True)
+class Difference:
+    """Second minus first on one benchmark, or over all of them.
 
-    first: Rows
-    second: Rows
-
-
-def load_results(path: str | Path) -> dict[str, Any]:
-    """`results.json` of an evaluation, by its folder or its own name.
-
-    Raises:
-        UsageError: there is none.
+    Attributes:
+        problems: that both sides have.
+        samples: a problem, on both sides.
+        first, second: the means.
+        difference: of the means, paired by problem.
+        p: of the sign-flip test.
+        p_holm: corrected for the number of benchmarks; None for the average.
+        stderr_samples: of the difference for these very problems, where it is of avg and the samples tell.
+        detect: what it takes to see a difference of the size asked about.
     """
-    file = Path(path) if Path(path).suffix == ".json" else EvalDirectory(path).results
-    results = read_json(file)
-    if not {"tasks", "model"} <= results.keys():
-        raise UsageError(f"{file} holds no results; expected what `dra-grpo eval` wrote, by its folder or file")
-    return results
+
+    problems: int
+    samples: tuple[int, ...]
+    first: float
+    second: float
+    difference: Estimate
+    p: float
+    p_holm: float | None = None
+    stderr_samples: float | None = None
+    detect: Detection | None = None
 
 
-def compare(
-    first: dict[str, Any], second: dict[str, Any], metric: str = "avg", detect: float | None = None
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Comparison:
+    """Two evaluations side by side.
+
+    Attributes:
+        first, second: the models.
+        metric: what is compared.
+        tasks: benchmark -> difference.
+        average: over benchmarks, each counting the same; None for one.
+        notes: what differs besides.
+    """
+
+    first: str
+    second: str
+    metric: str
+    tasks: dict[str, Difference]
+    average: Difference | None
+    notes: list[str]
+
+
+def compare(first: Results, second: Results, metric: str = "avg", detect: float | None = None) -> Comparison:
     """Second minus first for every benchmark that both have.
 
     Args:
         first, second: from `load_results`.
-        metric: `avg`, `pass@K`, `distinct`, `truncated`, `tokens`, or an exact figure such as `exact_pass@1`.
+        metric: `avg`, `pass@K`, `distinct`, `truncated`, `tokens`, or an exact one such as `exact_pass@1`.
         detect: a difference, as a share, to say what it takes to see it.
-
-    Returns:
-        `tasks` (task -> both values, `difference` with interval, `p` of the sign-flip test, `p_holm`), `average` where
-        there are several, and `notes`.
 
     Raises:
         UsageError: no benchmark in common, problems or golds that differ under one id, or a metric that is not there.
     """
-    names = [name for name in first["tasks"] if name in second["tasks"]]
+    names = [name for name in first.tasks if name in second.tasks]
     if not names:
         raise UsageError(
-            f"no benchmark in common: {', '.join(first['tasks'])} on one side and {', '.join(second['tasks'])} "
-            "on the other"
+            f"no benchmark in common: {', '.join(first.tasks)} on one side and {', '.join(second.tasks)} on the other"
         )
-    notes: list[str] = []
-    pairs = {name: _pair(name, first["tasks"][name], second["tasks"][name], notes) for name in names}
-    measured = {name: _measured(name, pair, metric) for name, pair in pairs.items()}
-    tasks: dict[str, Any] = {}
-    for name, pair in pairs.items():
-        before, after = measured[name]
-        tasks[name] = {
-            "problems": len(before),
-            "samples": [pair.first[0]["samples"], pair.second[0]["samples"]],
-            "first": before.mean().item(),
-            "second": after.mean().item(),
-            "difference": _interval(pair, before, after, metric)._asdict(),
-            "p": sign_flip_p(after - before),
-        }
-        if metric == "avg":
-            parts = spread(_arms(pair))
-            tasks[name] |= {"stderr": parts.stderr, "stderr_samples": parts.stderr_samples}
-            if detect is not None:
-                tasks[name]["detect"] = asdict(detection(detect, parts))
-    for name, p in zip(tasks, holm([task["p"] for task in tasks.values()]), strict=True):
-        tasks[name]["p_holm"] = p
     if detect is not None and metric != "avg":
         raise UsageError(f"--detect is about avg, not {metric}; leave --metric out")
-    average = _average(pairs, measured, metric, tasks) if len(names) > 1 else None
-    return {
-        "first": first["model"],
-        "second": second["model"],
-        "metric": metric,
-        "tasks": tasks,
-        "average": average,
-        "notes": notes,
-    }
+    notes: list[str] = []
+    pairs = {name: _pair(name, first.tasks[name], second.tasks[name], notes) for name in names}
+    values = {name: [_values(name, side, metric, pair) for side in pair] for name, pair in pairs.items()}
+    p_values = [sign_flip_p(after - before) for before, after in values.values()]
+    ends = None if statistics.bounds(metric) is None else (-1.0, 1.0)
+    tasks = {}
+    for (name, (before, after)), p, p_holm in zip(values.items(), p_values, holm(p_values), strict=True):
+        counts = [([row.correct for row in side], [row.samples for row in side]) for side in reversed(pairs[name])]
+        noise = spread(*counts) if metric == "avg" else None
+        tasks[name] = Difference(
+            len(before),
+            tuple(side[0].samples for side in pairs[name]),
+            before.mean().item(),
+            after.mean().item(),
+            estimate(after - before, ends),
+            p,
+            p_holm,
+            None if noise is None else (noise.within / noise.problems) ** 0.5,
+            None if detect is None else detection(detect, noise),
+        )
+    return Comparison(first.model, second.model, metric, tasks, _average(tasks, values), notes)
 
 
-def _pair(name: str, first: dict[str, Any], second: dict[str, Any], notes: list[str]) -> Pair:
-    before = {row["id"]: row for row in first["per_problem"]}
-    after = {row["id"]: row for row in second["per_problem"]}
+def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) -> list[list[ProblemResults]]:
+    """The rows of the problems that both have, in the same order."""
+    before, after = ({row.id: row for row in side.per_problem} for side in (first, second))
     shared = [id for id in before if id in after]
     if not shared:
         raise UsageError(f"{name}: the two sides share no problem id; were they evaluated on the same file?")
     for id in shared:
-        if before[id]["digest"] != after[id]["digest"]:
+        if before[id].digest != after[id].digest:
             raise UsageError(f"{name}: problem {id!r} or its gold differs between the two; evaluate both on one file")
     if len(shared) < max(len(before), len(after)):
         notes.append(f"{name}: on the {len(shared)} problems that both have, of {len(before)} and {len(after)}")
-    for setting in COMPARED_SETTINGS:
-        if first[setting] != second[setting]:
-            notes.append(f"{name}: {setting} differs, {first[setting]} and {second[setting]}")
-    return Pair([before[id] for id in shared], [after[id] for id in shared])
+    for setting in ("template", "temperature", "top_p", "max_new_tokens", "extract"):
+        if (one := getattr(first, setting)) != (other := getattr(second, setting)):
+            notes.append(f"{name}: {setting} differs, {one} and {other}")
+    return [[side[id] for id in shared] for side in (before, after)]
 
 
-def _measured(name: str, pair: Pair, metric: str) -> tuple[Tensor, Tensor]:
-    """The metric of every problem on both sides, each (M,)."""
-    counts = {row["samples"] for rows in pair for row in rows}
-    if metric in GROW and len(counts) > 1:
+def _values(
+    name: str, rows: Sequence[ProblemResults], metric: str, pair: Sequence[Sequence[ProblemResults]]
+) -> np.ndarray:
+    """The metric of every problem of one side, (M,), if both sides' numbers of samples allow it."""
+    few, many = sorted(side[0].samples for side in pair)
+    if metric in GROW and few < many:
         raise UsageError(
-            f"{name}: {metric} grows with the samples, which are {min(counts)} and {max(counts)}; run `dra-grpo eval` "
-            f"again with --samples {min(counts)}, which draws none anew"
+            f"{name}: {metric} grows with the samples, which are {few} and {many}; run `dra-grpo eval` again with "
+            f"--samples {few}, which draws none anew"
         )
-    return _values(name, pair.first, metric), _values(name, pair.second, metric)
-
-
-def _values(name: str, rows: Rows, metric: str) -> Tensor:
     if metric.startswith("pass@") and metric[5:].isdecimal():
-        k, fewest = int(metric[5:]), min(row["samples"] for row in rows)
-        if not 1 <= k <= fewest:
-            raise UsageError(f"{name}: {metric} needs 1 to {fewest} samples a problem, which is what there are")
-        return pass_at_k(
-            torch.tensor([row["correct"] for row in rows]), torch.tensor([row["samples"] for row in rows]), k
+        if not 1 <= int(metric[5:]) <= few:
+            raise UsageError(f"{name}: {metric} needs 1 to {few} samples a problem, which is what there are")
+        return np.array([pass_at_k(row.correct, row.samples, int(metric[5:])) for row in rows])
+    metric = f"avg@{rows[0].samples}" if metric == "avg" else metric
+    if any(metric not in row.metrics for row in rows):
+        raise UsageError(f"{name} has no {metric!r}; it has avg, pass@K, {', '.join(rows[0].metrics)}")
+    return np.array([row.metrics[metric] for row in rows])
+
+
+def _average(tasks: dict[str, Difference], values: dict[str, list[np.ndarray]]) -> Difference | None:
+    """Over benchmarks, each counting the same; the test weighs each problem as the mean does."""
+    count = len(tasks)
+    if count < 2:
+        return None
+    weighted = np.concatenate([(after - before) / len(before) / count for before, after in values.values()])
+    return Difference(
+        len(weighted),
+        (),
+        sum(task.first for task in tasks.values()) / count,
+        sum(task.second for task in tasks.values()) / count,
+        statistics.average([task.difference for task in tasks.values()]),
+        sign_flip_p(weighted),
+    )
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """First, second and their difference for every benchmark."""
+    unit = 1 if statistics.bounds(comparison.metric) is None else 100
+    rows = [_row(name, task, unit) for name, task in comparison.tasks.items()]
+    if comparison.average:
+        rows.append(_row(f"average of {len(rows)}", comparison.average, unit))
+    header = ["Tasks", "Problems", "Samples", "First", "Second", "Difference", "95% interval", "p", "p (Holm)"]
+    return [*header, "± same problems"], rows
+
+
+def needed(comparison: Comparison) -> list[str]:
+    """What it takes to see a difference of the size asked about, a line for each benchmark."""
+    lines = []
+    for name, need in ((name, task.detect) for name, task in comparison.tasks.items() if task.detect):
+        other = "no number is enough" if need.samples_other is None else f"{need.samples_other}"
+        lines.append(
+            f"{name}: for a difference of {100 * need.size:g} points (80% power, 5% level) each model needs "
+            f"{need.samples_fixed} samples a problem on these problems, {other} on others of the kind, or "
+            f"{need.problems} problems"
         )
-    reader = METRICS.get(metric) or (lambda row: row[metric])
-    if metric not in METRICS and not (metric.startswith("exact_") and all(metric in row for row in rows)):
-        exact = sorted({key for row in rows for key in row if key.startswith("exact_")})
-        raise UsageError(f"{name} has no {metric!r}; it has {', '.join([*METRICS, 'pass@K', *exact])}")
-    return torch.tensor([reader(row) for row in rows], dtype=torch.float64)
+    return lines
 
 
-METRICS: dict[str, Callable[[dict[str, Any]], float]] = {
-    "avg": lambda row: row["correct"] / row["samples"],
-    "distinct": lambda row: row["distinct"],
-    "truncated": lambda row: row["truncated"] / row["samples"],
-    "tokens": lambda row: row["tokens"] / row["samples"],
-}
-"""name -> what it is of one problem."""
-
-GROW = ("distinct", "exact_distinct", "exact_coverage")
-"""Metrics of a problem's n samples together: another n is another figure."""
-
-
-def _arms(pair: Pair) -> list[Arm]:
-    return [
-        Arm(torch.tensor([row["correct"] for row in rows]), torch.tensor([row["samples"] for row in rows]), sign)
-        for rows, sign in ((pair.second, 1), (pair.first, -1))
-    ]
-
-
-def _interval(pair: Pair, before: Tensor, after: Tensor, metric: str) -> Interval:
-    if metric == "avg":
-        return accuracy_interval(_arms(pair))
-    difference = after - before
-    if metric not in ("distinct", "tokens") and difference.min() == difference.max():
-        return constant_interval(difference[0].item(), len(difference), lowest=-1.0)
-    return bootstrap_difference(after, before)
-
-
-def _average(
-    pairs: dict[str, Pair], measured: dict[str, tuple[Tensor, Tensor]], metric: str, tasks: dict[str, Any]
-) -> dict[str, Any]:
-    """The mean over benchmarks, each counting the same."""
-    differences = [after - before for before, after in measured.values()]
-    weighted = torch.cat([one / len(one) / len(differences) for one in differences])
-    if metric == "avg":
-        resampled = [resampled_means(_arms(pair), seed=number) for number, pair in enumerate(pairs.values())]
-    else:
-        resampled = [_bootstrap(one, seed) for seed, one in enumerate(differences)]
-    parts = [Interval(**task["difference"]) for task in tasks.values()]
-    return {
-        "first": _macro([before for before, _ in measured.values()]),
-        "second": _macro([after for _, after in measured.values()]),
-        "difference": average_interval(parts, resampled)._asdict(),
-        "p": sign_flip_p(weighted),
-    }
-
-
-def _bootstrap(values: Tensor, seed: int, resamples: int = 10_000) -> Tensor:
-    """Means of `resamples` draws of all problems with replacement."""
-    generator = torch.Generator().manual_seed(seed)
-    counts = torch.zeros(resamples, len(values), dtype=torch.float64)
-    drawn = torch.randint(len(values), (resamples, len(values)), generator=generator)
-    counts.scatter_add_(1, drawn, torch.ones_like(counts))
-    return counts @ values / len(values)
-
-
-def _macro(values: Sequence[Tensor]) -> float:
-    return sum(one.mean().item() for one in values) / len(values)
+def _row(name: str, task: Difference, unit: int) -> list[object]:
+    digits = 1 if unit == 100 else 2
+    first, second = (f"{unit * value:.{digits}f}" for value in (task.first, task.second))
+    ends = (task.difference.value, task.difference.low, task.difference.high)
+    value, low, high = (f"{unit * number:+.{digits}f}" for number in ends)
+    noise = "" if task.stderr_samples is None else f"± {unit * 1.96 * task.stderr_samples:.{digits}f}"
+    p_holm = "" if task.p_holm is None else f"{task.p_holm:.4f}"
+    samples = "/".join(map(str, task.samples))
+    return [name, task.problems, samples, first, second, value, f"[{low}, {high}]", f"{task.p:.4f}", p_holm, noise]

@@ -2,162 +2,176 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from math import sqrt
 from typing import Any
+
+import numpy as np
+from torch import Tensor
 
 from dra_grpo.cost import cost
 from dra_grpo.errors import UsageError, require
-from dra_grpo.evaluation.benchmark_questions import Questions, load_questions
-from dra_grpo.evaluation.eval_directory import EvalDirectory
-from dra_grpo.evaluation.eval_settings import EvalSettings
-from dra_grpo.evaluation.exact_countdown import exact_countdown, exact_report
-from dra_grpo.evaluation.figures import figures
-from dra_grpo.evaluation.macro_average import macro_average
-from dra_grpo.evaluation.progress import Progress
-from dra_grpo.evaluation.question import Question
-from dra_grpo.evaluation.sample_file import SampleFile
-from dra_grpo.evaluation.sampler import plan
-from dra_grpo.evaluation.sampler_choice import LazySampler
-from dra_grpo.evaluation.scoring import Scored, score
-from dra_grpo.evaluation.templates import TEMPLATES
-from dra_grpo.files import read_json, write_json
-from dra_grpo.grading.answers import read_gold
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, Problem, load_problems
+from dra_grpo.evaluation.exact import exact_probabilities, exact_results
+from dra_grpo.evaluation.results import ProblemResults, Results, TaskResults, problem_metrics
+from dra_grpo.evaluation.sampler import all_requests
+from dra_grpo.evaluation.samples import SampleFile, claim, samples_file
+from dra_grpo.evaluation.scoring import score
+from dra_grpo.evaluation.settings import EvalSettings
+from dra_grpo.evaluation.statistics import average, bounds, estimate, spread
+from dra_grpo.files import locked, write_json, write_json_lines
+from dra_grpo.grading.answers import check_golds
+from dra_grpo.registry import load_path
+from dra_grpo.tasks import countdown
+
+SAMPLERS = {
+    "transformers": "dra_grpo.evaluation.transformers_sampler:TransformersSampler",
+    "vllm": "dra_grpo.evaluation.vllm_sampler:VllmSampler",
+    "server": "dra_grpo.evaluation.server_sampler:ServerSampler",
+}
 
 
-def evaluate(settings: EvalSettings) -> dict[str, Any]:
+def evaluate(settings: EvalSettings) -> Results:
     """Draw every sample that the folder does not hold yet, grade all, and write and return the results.
 
     Raises:
         UsageError: data, model or server cannot be had, or the folder holds samples of other settings.
     """
     loaded = {
-        task: load_questions(
-            settings.benchmark(task), settings.data.get(task), settings.columns.get(task), settings.limit
-        )
+        task: load_problems(BENCHMARKS[task], settings.data.get(task), settings.columns_of(task), settings.limit)
         for task in settings.tasks
     }
-    for task, questions in loaded.items():
-        _check_golds(task, questions.questions)
-    directory = EvalDirectory(settings.out)
-    with directory.locked():
-        identity = settings.identity({task: questions.digest for task, questions in loaded.items()})
-        directory.claim(identity)
-        engine = LazySampler(settings)
-        files = {task: _drawn(task, questions, settings, directory, engine) for task, questions in loaded.items()}
-        exact = _exact(loaded, settings, identity, directory, engine)
-        tasks = {task: _task(task, loaded[task], files[task], exact, settings, directory) for task in settings.tasks}
-        results = {
-            "model": settings.model,
-            "engine": settings.engine,
-            "seed": settings.seed,
-            "notes": [note for questions in loaded.values() for note in questions.notes],
-            "tasks": tasks,
-            "average": macro_average(tasks),
-            "cost": cost(
-                sum(file.seconds for file in files.values()),
-                sum(file.device_seconds for file in files.values()),
-                settings.price,
-            ),
-        }
-        write_json(directory.results, results)
+    notes = [note for found in loaded.values() for note in found.notes]
+    notes += [note for task, found in loaded.items() for note in _check_golds(task, found.problems)]
+
+    @cache
+    def engine() -> Any:  # grading what is there already needs none
+        return load_path(SAMPLERS[settings.engine])(settings)
+
+    with locked(settings.out, "evaluation", "--out"):
+        claim(settings.out, settings.identity({task: found.digest for task, found in loaded.items()}))
+        files = {task: _drawn(task, found.problems, settings, engine) for task, found in loaded.items()}
+        tasks = {}
+        for task, (problems, *_) in loaded.items():
+            exact: dict[str, Tensor] = {}
+            if task == "countdown" and settings.engine == "transformers":
+                try:
+                    exact = _exact(problems, settings.count(task), engine())
+                except UsageError as error:
+                    notes.append(f"{task}: no exact results: {error}")
+            tasks[task] = _task(task, problems, files[task], exact, settings)
+        accuracies = [task.accuracy for task in tasks.values()]
+        results = Results(
+            settings.model,
+            settings.engine,
+            settings.seed,
+            notes,
+            tasks,
+            average(accuracies) if len(accuracies) > 1 else None,
+            _cost(files.values(), settings),
+        )
+        write_json(settings.out / "results.json", results.as_json())
     return results
 
 
-def _check_golds(task: str, questions: Sequence[Question]) -> None:
-    """Refuse before hours of sampling what could not be graded after them."""
+def _check_golds(task: str, problems: Sequence[Problem]) -> list[str]:
+    """What is wrong with a task's golds; refuses before hours of sampling what could not be graded after them."""
     if task == "countdown":
-        return
+        return []
     require("math_verify", "grade", f"grading {task}")
-    if all(read_gold(question.answer) is None for question in questions):
-        raise UsageError(
-            f"{task}: not one of {len(questions)} gold answers can be compared with, the first is "
-            f"{questions[0].answer!r}; is it the right column?"
-        )
+    report = check_golds([problem.gold for problem in problems])
+    if report.useless:
+        raise UsageError(f"{task}: {report.message}; is it the right column? name another with --columns answer=NAME")
+    return [f"{task}: {report.message}"] if report.message else []
 
 
-def _drawn(
-    task: str, questions: Questions, settings: EvalSettings, directory: EvalDirectory, engine: LazySampler
-) -> SampleFile:
+def _drawn(task: str, problems: Sequence[Problem], settings: EvalSettings, engine: Callable[[], Any]) -> SampleFile:
     """The task's samples, complete."""
-    file = directory.samples(task)
-    template = TEMPLATES[settings.template_of(task)]
-    prompts = [template.prompt(question.problem) for question in questions.questions]
-    requests = plan(questions.questions, prompts, settings.count(task), settings.seed, task)
-    done = [request for request in requests if request.key in file.samples]
+    from tqdm import tqdm
+
+    file = SampleFile(samples_file(settings.out, task))
+    requests = all_requests(problems, settings.template_of(task), settings.count(task), settings.seed, task)
+    done = {request.key for request in requests} & file.samples.keys()
     if len(done) == len(requests):
         return file
-    sampler = engine.sampler
-    progress = Progress(task, len(done), len(requests))
-    for samples in sampler.sample(requests, set(file.samples), settings.decoding(task)):
-        file.append(samples, engine.lap(), sampler.devices)
-        progress.update(len(samples), sum(sample.tokens for sample in samples))
+    last = time.monotonic()  # loading counts
+    sampler = engine()
+    shown = len(done)
+    with tqdm(desc=task, initial=shown, total=len(requests), unit="sample", disable=None) as bar:
+        for samples in sampler.sample(requests, done, settings.decoding(task)):
+            now = time.monotonic()
+            file.append(samples, now - last, sampler.devices)
+            last = now
+            bar.update(len(samples))
+            done.update(sample.key for sample in samples)
+            if bar.disable and (10 * (len(done) - shown) >= len(requests) or len(done) == len(requests)):
+                shown = len(done)  # no terminal: a line every ten percent
+                print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)
+    return file
+    last = time.monotonic()  # loading counts
+    sampler = engine()
+    shown = len(done)
+    with tqdm(desc=task, initial=shown, total=len(requests), unit="sample", disable=None) as bar:
+        for samples in sampler.sample(requests, done, settings.decoding(task)):
+            now = time.monotonic()
+            file.append(samples, now - last, sampler.devices)
+            last = now
+            bar.update(len(samples))
+            done.update(sample.key for sample in samples)
+            if bar.disable and (len(done) - shown) * 10 >= len(requests):  # no terminal: a line every ten percent
+                shown = len(done)
+                print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)
     return file
 
 
-def _exact(
-    loaded: dict[str, Questions],
-    settings: EvalSettings,
-    identity: dict[str, Any],
-    directory: EvalDirectory,
-    engine: LazySampler,
-) -> dict[str, Any] | None:
-    """Countdown's exact figures, from the folder where they are there for this model, problems and samples."""
-    if "countdown" not in loaded or settings.engine != "transformers":
-        return None
-    file = directory.exact("countdown")
-    questions, samples = loaded["countdown"].questions, settings.count("countdown")
-    before = read_json(file)
-    of = {name: identity[name] for name in ("model", "weights", "revision", "dtype")}
-    of |= {"questions": identity["tasks"]["countdown"]["questions"], "count": len(questions), "samples": samples}
-    if before.get("of") == of:
-        return before
-    exact = {"of": of, **exact_countdown(engine.sampler.model, engine.sampler.tokenizer, questions, samples)}
-    write_json(file, exact)
-    return exact
+def _exact(problems: Sequence[Problem], samples: int, sampler: Any) -> dict[str, Tensor]:
+    """Countdown without sampling: name -> (problems,)."""
+    asked = [countdown.Problem.from_prompt(problem.text) for problem in problems]
+    found = exact_results(exact_probabilities(sampler.model, sampler.tokenizer, asked), samples)
+    return {f"exact_{name}": values for name, values in found.items()}
 
 
 def _task(
-    task: str,
-    questions: Questions,
-    file: SampleFile,
-    exact: dict[str, Any] | None,
-    settings: EvalSettings,
-    directory: EvalDirectory,
-) -> dict[str, Any]:
-    scored = score(task, questions.questions, file.samples, settings.count(task))
-    directory.write_groups(task, scored)
-    able = [one for one in scored if one.correct is not None]
-    decoding = settings.decoding(task)
-    result = {
-        "problems": len(able),
-        "samples": settings.count(task),
-        "unscorable": [one.question.id for one in scored if one.correct is None],
-        "template": settings.template_of(task),
-        "temperature": decoding.temperature,
-        "top_p": decoding.top_p,
-        "max_new_tokens": decoding.max_new_tokens,
-        "figures": figures(scored),
-        "verdicts": dict(sorted(Counter(how for one in scored for how in one.hows).items())),
-        "per_problem": [_row(one) for one in able],
-        "cost": cost(file.seconds, file.device_seconds, settings.price),
-    }
-    if task == "countdown" and exact is not None:
-        comparable = decoding.temperature == 1 == decoding.top_p and result["template"] == "plain"
-        result["exact"] = exact_report(exact, scored, comparable)
-        for name, values in exact.get("per_problem", {}).items():
-            for row, value in zip(result["per_problem"], values, strict=True):
-                row[f"exact_{name}"] = value
-    return result
+    task: str, problems: Sequence[Problem], file: SampleFile, exact: dict[str, Tensor], settings: EvalSettings
+) -> TaskResults:
+    """Grade and count one benchmark, and write its saved groups."""
+    scored = score(task, problems, file.samples, settings.count(task), settings.extract)
+    write_json_lines(settings.out / "groups" / f"{task}.jsonl", ({**one.group, "source": task} for one in scored))
+    rng, rows = np.random.default_rng(0), []
+    for place, one in enumerate(scored):
+        if one.correct is not None:
+            own = problem_metrics(one, rng) | {name: values[place].item() for name, values in exact.items()}
+            rows.append(ProblemResults(one.problem.id, one.digest, len(one.samples), sum(one.correct), own))
+    noise = spread(([row.correct for row in rows], [row.samples for row in rows]))
+    asked = settings.asked(task)
+    comparable = exact and asked["temperature"] == 1 == asked["top_p"] and asked["template"] == "plain"
+    return TaskResults(
+        problems=len(rows),
+        samples=settings.count(task),
+        unscorable=[one.problem.id for one in scored if one.correct is None],
+        **asked,
+        extract=settings.extract,
+        metrics={name: estimate([row.metrics[name] for row in rows], bounds(name)) for name in rows[0].metrics},
+        stderr_samples=None if noise is None else sqrt(noise.within / noise.problems),
+        exact_z=_exact_z(rows) if comparable else None,
+        grades=dict(sorted(Counter(how for one in scored for how in one.hows).items())),
+        per_problem=rows,
+        cost=_cost([file], settings),
+    )
 
 
-def _row(one: Scored) -> dict[str, Any]:
-    return {
-        "id": one.question.id,
-        "digest": one.digest,
-        "samples": len(one.samples),
-        "correct": sum(one.correct or []),
-        "distinct": len(one.votes),
-        "truncated": sum(sample.truncated for sample in one.samples),
-        "tokens": sum(sample.tokens for sample in one.samples),
-    }
+def _exact_z(rows: Sequence[ProblemResults]) -> float:
+    """(right − Σ n p) / √(Σ n p(1 − p)): a standard normal number if samples and exact pass@1 are both right."""
+    rates = [row.metrics["exact_pass@1"] for row in rows]
+    expected = sum(row.samples * rate for row, rate in zip(rows, rates, strict=True))
+    deviation = sqrt(sum(row.samples * rate * (1 - rate) for row, rate in zip(rows, rates, strict=True)))
+    return (sum(row.correct for row in rows) - expected) / deviation if deviation else 0.0
+
+
+def _cost(files: Iterable[SampleFile], settings: EvalSettings) -> dict[str, Any]:
+    files = list(files)
+    return cost(sum(file.seconds for file in files), sum(file.device_seconds for file in files), settings.price)

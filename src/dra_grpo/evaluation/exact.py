@@ -1,21 +1,22 @@
-"""Exact figures of a policy on Countdown: nothing is sampled.
+"""Exact results of a policy on Countdown: nothing is sampled.
 
 A problem's accepted texts are all known, so p(correct | q) = Σ_o p(o | q) over them, at temperature 1 and with the
-end token; every other figure follows from the p(o | q).
+end token; everything else follows from the p(o | q).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dra_grpo.errors import UsageError
-from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, solution_key
+from dra_grpo.evaluation.statistics import bounds, estimate
+from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, problems, solution_key
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -120,8 +121,8 @@ def exact_probabilities(
     return [Accepted(*fields) for fields in zip(problems, texts, probabilities, strict=True)]
 
 
-def exact_figures(accepted: Sequence[Accepted], samples: int = 16, level: Level = "commutative") -> dict[str, Tensor]:
-    """Per-problem figures of `samples` independent samples at temperature 1; their means are the policy's figures.
+def exact_results(accepted: Sequence[Accepted], samples: int = 16, level: Level = "commutative") -> dict[str, Tensor]:
+    """What `samples` independent samples at temperature 1 come to on each problem; the means are the policy's results.
 
     pass@k = 1 - (1 - p)^k; distinct = Σ_s 1 - (1 - p_s)^k, the expected number of distinct correct solutions among
     the k samples; coverage = distinct / number of solutions the problem has.
@@ -138,7 +139,7 @@ def exact_figures(accepted: Sequence[Accepted], samples: int = 16, level: Level 
         UsageError: `samples` is below 1, or a problem has no solution.
 
     >>> accepted = Accepted(Problem((2, 3), 6), ("2*3=6", "3*2=6"), torch.tensor([0.25, 0.25]).double())
-    >>> {name: values.item() for name, values in exact_figures([accepted], samples=2).items()}
+    >>> {name: values.item() for name, values in exact_results([accepted], samples=2).items()}
     {'pass@1': 0.5, 'pass@2': 0.75, 'distinct': 0.75, 'coverage': 0.75}
     """
     if samples < 1:
@@ -156,6 +157,38 @@ def exact_figures(accepted: Sequence[Accepted], samples: int = 16, level: Level 
         "distinct": distinct,
         "coverage": distinct / counts,
     }
+
+
+def evaluate_countdown(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, split: Any, count: int, size: Any = 3
+) -> dict[str, Tensor]:
+    """Per-problem pass@1, pass@16, distinct and coverage, each (N,), on the first `count` problems of `split`."""
+    return exact_results(exact_probabilities(model, tokenizer, problems(split, count, size=size)))
+
+
+def with_intervals(results: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+    """Per-problem results as one side of `eval.json`: name -> value, low, high (95%) and stderr.
+
+    Args:
+        results: name -> (N,), as `exact_results` gives them.
+
+    >>> with_intervals({"pass@1": torch.tensor([0.5, 0.0])})["pass@1"]
+    {'value': 0.25, 'low': 0.0, 'high': 1.0, 'stderr': 0.25}
+    """
+    return {name: asdict(estimate(values, bounds(name))) for name, values in results.items()}
+
+
+def differences(trained: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+    """Trained minus base, paired by problem: name -> value, low, high (95%) and stderr.
+
+    Args:
+        trained: name -> (N,), as `exact_results` gives them.
+        base: the same names, on the same problems in the same order.
+
+    >>> differences({"pass@1": torch.tensor([0.75, 0.75])}, {"pass@1": torch.tensor([0.5, 0.5])})
+    {'pass@1': {'value': 0.25, 'low': 0.25, 'high': 0.25, 'stderr': 0.0}}
+    """
+    return {name: asdict(estimate(values - base[name])) for name, values in trained.items()}
 
 
 def _drawn(probability: Tensor, samples: int) -> Tensor:

@@ -8,12 +8,11 @@ from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.question import Question
-from dra_grpo.evaluation.templates import Prompt
+from dra_grpo.evaluation.benchmarks import Problem, Prompt, Template
 
 
 class Key(NamedTuple):
-    """Which sample of which question."""
+    """Which sample of which problem."""
 
     id: str
     sample: int
@@ -79,7 +78,7 @@ class Decoding:
 
 
 class Sampler(Protocol):
-    """An engine that draws samples.
+    """An engine that draws samples, made from an evaluation's settings.
 
     Attributes:
         devices: accelerators it keeps busy; 0 on a CPU.
@@ -87,31 +86,34 @@ class Sampler(Protocol):
 
     devices: int
 
-    def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw every request of `plan` that is not `done`, yielding samples as soon as they are complete."""
+    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw every request that is not `done`, yielding samples as soon as they are complete."""
         ...
 
 
-def plan(
-    questions: Sequence[Question], prompts: Sequence[Prompt], samples: int, seed: int, task: str
+def all_requests(
+    problems: Sequence[Problem], template: Template, samples: int, seed: int = 0, task: str = ""
 ) -> list[Request]:
-    """The requests of a benchmark in the order they are drawn: first every question's sample 0, then sample 1, ...
+    """The requests of a benchmark in the order they are drawn: first every problem's sample 0, then sample 1, ...
 
-    A run that is killed so has about as many samples of each question, and a larger `samples` appends to the same
+    A run that is killed so has about as many samples of each problem, and a larger `samples` appends to the same
     order. Within a round prompts go by length, down and up in turn, so that a batch holds similar ones and the
     longest come first, where a lack of memory shows at once.
 
     Args:
-        questions, prompts: N each.
+        problems: N.
+        template: makes their prompts.
         samples: rounds.
         seed: with task, id and sample number it gives each request its own seed.
         task: the benchmark's name.
     """
-    rows = sorted(zip(questions, prompts, strict=True), key=lambda row: -_length(row[1]))
+    rows = [
+        (problem.id, template.prompt(problem.text)) for problem in sorted(problems, key=lambda one: -len(one.text))
+    ]
     return [
-        Request(Key(question.id, number), prompt, request_seed(seed, task, question.id, number))
+        Request(Key(id, number), prompt, request_seed(seed, task, id, number))
         for number in range(samples)
-        for question, prompt in (rows if number % 2 == 0 else reversed(rows))
+        for id, prompt in (rows if number % 2 == 0 else reversed(rows))
     ]
 
 
@@ -125,13 +127,8 @@ def request_seed(seed: int, task: str, id: str, sample: int) -> int:
     return int.from_bytes(digest, "big") >> 33
 
 
-def batches(plan: Sequence[Request], done: Collection[Key], size: int) -> Iterator[list[Request]]:
-    """`plan` cut into batches of `size`, less what is `done`: what is left is batched as if nothing had been done."""
-    for start in range(0, len(plan), size):
-        batch = [request for request in plan[start : start + size] if request.key not in done]
-        if batch:
+def batches(requests: Sequence[Request], done: Collection[Key], size: int) -> Iterator[list[Request]]:
+    """`requests` cut into batches of `size`, less what is `done`: the rest is batched as if nothing had been done."""
+    for start in range(0, len(requests), size):
+        if batch := [request for request in requests[start : start + size] if request.key not in done]:
             yield batch
-
-
-def _length(prompt: Prompt) -> int:
-    return len(prompt) if isinstance(prompt, str) else sum(len(message["content"]) for message in prompt)

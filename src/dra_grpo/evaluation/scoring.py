@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
-from dra_grpo.evaluation.question import Question
+from dra_grpo.evaluation.benchmarks import Problem
 from dra_grpo.evaluation.sampler import Key, Sample
 from dra_grpo.grading.answers import read_gold
 from dra_grpo.grading.grader import grader
-from dra_grpo.tasks.countdown import Problem, distinct_solutions, solution_key, verify
-
-CHUNK = 512
+from dra_grpo.tasks import countdown
 
 
 @dataclass(frozen=True)
@@ -21,16 +20,16 @@ class Scored:
     """One problem and its n samples.
 
     Attributes:
-        question: the problem.
+        problem: the problem.
         samples: in the order of their numbers.
         correct: one a sample; None where the gold allows no comparison.
         answers: what each sample answers, equal where two answers are written alike once brought to one spelling;
             None without an answer. For Countdown the solution's key, and None where it is wrong.
         solutions: how many distinct solutions the problem has, where that is known.
-        hows: how the grader came to each verdict.
+        hows: how the grader came to each grade.
     """
 
-    question: Question
+    problem: Problem
     samples: list[Sample]
     correct: list[bool] | None
     answers: list[str | None]
@@ -40,7 +39,7 @@ class Scored:
     @property
     def digest(self) -> str:
         """Of the problem and its gold: equal in two evaluations that asked the same."""
-        text = f"{self.question.problem}\n{self.question.answer}"
+        text = f"{self.problem.text}\n{self.problem.gold}"
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
     @property
@@ -48,55 +47,63 @@ class Scored:
         """Answer -> samples that gave it."""
         return Counter(answer for answer in self.answers if answer is not None)
 
+    @property
+    def group(self) -> dict[str, Any]:
+        """The problem with its samples as a saved group."""
+        return {
+            "id": self.problem.id,
+            "prompt": self.problem.text,
+            "answer": self.problem.gold,
+            "completions": [sample.text for sample in self.samples],
+            **({} if self.correct is None else {"correct": self.correct}),
+            "answers": self.answers,
+            "tokens": [sample.tokens for sample in self.samples],
+            "truncated": [sample.truncated for sample in self.samples],
+        }
 
-def score(task: str, questions: Sequence[Question], samples: Mapping[Key, Sample], count: int) -> list[Scored]:
-    """Grade the first `count` samples of every question.
+
+def score(
+    task: str, problems: Sequence[Problem], samples: Mapping[Key, Sample], count: int, extract: Any = "boxed"
+) -> list[Scored]:
+    """Grade the first `count` samples of every problem.
 
     Args:
         task: the benchmark's name; Countdown has a verifier, all others are graded by their gold.
-        questions: N.
+        problems: N.
         samples: every (id, 0 … count - 1) of them.
         count: n.
+        extract: where an answer is looked for, as in `final_answer`.
 
     Returns:
-        N, in the order of `questions`.
+        N, in the order of `problems`.
     """
-    groups = [[samples[Key(question.id, number)] for number in range(count)] for question in questions]
+    groups = [[samples[Key(problem.id, number)] for number in range(count)] for problem in problems]
     if task == "countdown":
-        return [_countdown(question, group) for question, group in zip(questions, groups, strict=True)]
-    size = max(1, CHUNK // count)
-    return [
-        scored
-        for start in range(0, len(questions), size)
-        for scored in _mathematics(questions[start : start + size], groups[start : start + size])
-    ]
-
-
-def _countdown(question: Question, samples: list[Sample]) -> Scored:
-    problem = Problem.from_prompt(question.problem)
-    correct = [verify(sample.text, problem).correct for sample in samples]
-    answers = [solution_key(sample.text) if right else None for sample, right in zip(samples, correct, strict=True)]
-    return Scored(question, samples, correct, answers, solutions=len(distinct_solutions(problem)))
-
-
-def _mathematics(questions: Sequence[Question], groups: Sequence[list[Sample]]) -> list[Scored]:
+        return [_countdown(*row) for row in zip(problems, groups, strict=True)]
     texts = [sample.text for group in groups for sample in group]
-    golds = [question.answer for question, group in zip(questions, groups, strict=True) for _ in group]
-    verdicts = iter(grader().grade(texts, golds))
-    scored = []
-    for question, group in zip(questions, groups, strict=True):
-        own = [next(verdicts) for _ in group]
-        correct = None if own[0].score is None else [verdict.score == 1.0 for verdict in own]
-        answers = [_spelling(verdict.answer) for verdict in own]
-        scored.append(Scored(question, group, correct, answers, hows=tuple(verdict.how for verdict in own)))
-    return scored
+    golds = [problem.gold for problem in problems for _ in range(count)]
+    grades = iter(grader().grade(texts, golds, extract=extract))
+    return [_mathematics(*row, [next(grades) for _ in range(count)]) for row in zip(problems, groups, strict=True)]
 
 
-def _spelling(answer: str | None) -> str | None:
+def _countdown(problem: Problem, samples: list[Sample]) -> Scored:
+    asked = countdown.Problem.from_prompt(problem.text)
+    correct = [countdown.verify(sample.text, asked).correct for sample in samples]
+    answers = [
+        countdown.solution_key(one.text) if right else None for one, right in zip(samples, correct, strict=True)
+    ]
+    return Scored(problem, samples, correct, answers, solutions=len(countdown.distinct_solutions(asked)))
+
+
+def _mathematics(problem: Problem, samples: list[Sample], grades: Sequence[Any]) -> Scored:
+    correct = None if grades[0].score is None else [grade.score == 1.0 for grade in grades]
+    answers = [_normal_form(grade.answer) for grade in grades]
+    return Scored(problem, samples, correct, answers, hows=tuple(grade.how for grade in grades))
+
+
+def _normal_form(answer: str | None) -> str | None:
     """A form that equal numbers, words and spellings share; None for an empty answer."""
     read = read_gold(answer)
     if read is None:
         return None
-    if read.number is not None:
-        return str(read.number.value)
-    return read.spelling if read.words is None else read.words
+    return str(read.number.value) if read.number is not None else read.words or read.spelling

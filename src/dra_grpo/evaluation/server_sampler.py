@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.server import OpenAIServer
+
+TIMEOUT = 3600.0
+"""Seconds without an answer after which a request is tried again."""
 
 
 class ServerSampler:
@@ -19,41 +24,24 @@ class ServerSampler:
     whether they are heeded is the server's affair.
 
     Args:
-        url: the server's base, such as `http://127.0.0.1:8000/v1`.
-        model: the model's name there.
-        concurrency: requests in flight.
-        timeout: seconds without an answer after which a request is tried again.
-        retries: attempts after the first.
-        key_variable: environment variable that holds the API key; None sends none.
-        devices: accelerators that the server keeps busy, for the bill.
+        settings: url, model (its name there), batch_size (requests in flight), key_variable and devices.
 
     Raises:
-        UsageError: `url` is no http(s) address, a number is out of range, or the key's variable is not set; when
-            sampling: the server stays unreachable, refuses a request, or does not answer as that API does.
+        UsageError: the url is no http(s) address, or the key's variable is not set; when sampling: the server stays
+            unreachable, refuses a request, or does not answer as that API does.
     """
 
-    def __init__(
-        self,
-        url: str,
-        model: str,
-        concurrency: int = 32,
-        timeout: float = 3600.0,
-        retries: int = 6,
-        key_variable: str | None = None,
-        devices: int = 0,
-    ):
-        if concurrency < 1:
-            raise UsageError(f"concurrency is {concurrency}, expected at least 1 request in flight")
-        self.server = OpenAIServer(url, timeout, retries, key_variable)
+    def __init__(self, settings: EvalSettings):
+        self.server = OpenAIServer(settings.url or "", TIMEOUT, key_variable=settings.key_variable)
         self.server.headers()  # a key that is not set is better said now than by every thread
-        self.model = model
-        self.concurrency = concurrency
-        self.devices = devices
+        self.model = settings.model
+        self.concurrency = settings.batch_size
+        self.devices = settings.devices or 0
 
-    def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what of `plan` is not `done`, several at a time, yielding each as it comes."""
+    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw what is not `done`, several at a time, yielding each as it comes."""
         waiting: SimpleQueue[Request] = SimpleQueue()
-        for request in plan:
+        for request in requests:
             if request.key not in done:
                 waiting.put(request)
         count = waiting.qsize()
@@ -61,29 +49,23 @@ class ServerSampler:
         enough = Event()
 
         def work() -> None:
-            while not enough.is_set():
-                try:
-                    came.put(self._draw(waiting.get_nowait(), decoding))
-                except Empty:
-                    return
-                except BaseException as error:
-                    came.put(error)
+            with suppress(Empty):
+                while not enough.is_set():
+                    request = waiting.get_nowait()
+                    try:
+                        came.put(self._draw(request, decoding))
+                    except BaseException as error:
+                        came.put(error)
 
         try:
             # Daemons: whoever stops the evaluation does not wait for answers that are still being written.
             for _ in range(min(self.concurrency, count)):
                 Thread(target=work, daemon=True).start()
-            while count:
-                outcomes = [came.get()]
-                while not came.empty():
-                    outcomes.append(came.get())
-                count -= len(outcomes)
-                samples = [outcome for outcome in outcomes if isinstance(outcome, Sample)]
-                if samples:
-                    yield samples
-                for outcome in outcomes:
-                    if isinstance(outcome, BaseException):
-                        raise outcome
+            for _ in range(count):
+                outcome = came.get()
+                if isinstance(outcome, BaseException):
+                    raise outcome
+                yield [outcome]
         finally:
             enough.set()
 
@@ -105,15 +87,11 @@ class ServerSampler:
         try:
             choice = answer["choices"][0]
             text = _message_text(choice["message"]) if chat else choice["text"]
-            if not isinstance(text, str):
-                raise TypeError(f"the text is {text!r}")
-            return Sample(
-                request.key, text, int(answer["usage"]["completion_tokens"]), choice["finish_reason"] == "length"
-            )
+            truncated = choice["finish_reason"] == "length"
+            return Sample(request.key, f"{text:s}", int(answer["usage"]["completion_tokens"]), truncated)
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            reason = f"{type(error).__name__}: {error}"
             raise UsageError(
-                f"{self.server.url}/{path} does not answer as OpenAI's API does ({reason}); check the url"
+                f"{self.server.url}/{path} does not answer as OpenAI's API does ({error!r}); check the url"
             ) from error
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from dra_grpo.errors import UsageError, require
+from dra_grpo.evaluation.benchmarks import Prompt
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample, batches
-from dra_grpo.evaluation.templates import Prompt
-from dra_grpo.evaluation.token_draws import draw, uniforms
+from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.hub import model_folder
 
 
@@ -22,29 +22,26 @@ class TransformersSampler:
     varies with the shape of a batch.
 
     Args:
-        model: a folder or a Hub name.
-        batch_size: prompts a batch.
-        dtype: `auto` takes the checkpoint's.
-        revision: of a Hub model.
+        settings: model, batch_size, dtype, revision and devices.
 
     Raises:
         UsageError: the model cannot be loaded, or not all of it.
     """
 
-    def __init__(self, model: str, batch_size: int = 32, dtype: str = "auto", revision: str | None = None):
+    def __init__(self, settings: EvalSettings):
         require("transformers", "trl", "the transformers engine")
         from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM, GenerationConfig
 
-        self.batch_size = batch_size
-        model = model_folder(model) or model
+        self.batch_size = settings.batch_size
+        model, revision = model_folder(settings.model) or settings.model, settings.revision or "main"
         self.tokenizer = load_tokenizer(model, revision)
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
-                model, dtype=dtype, revision=revision or "main", output_loading_info=True
+                model, dtype=settings.dtype, revision=revision, output_loading_info=True
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise UsageError(f"model {model!r} cannot be loaded: {_first_line(error)}") from error
+            raise _not_loaded(model, error) from error
         self.model, loading = loaded
         if missing := sorted(loading["missing_keys"]):
             raise UsageError(
@@ -53,30 +50,40 @@ class TransformersSampler:
             )
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         self.model.to(accelerator or "cpu").eval()
-        self.devices = 1 if accelerator else 0
-        self.ends = _end_tokens(self.model, self.tokenizer)
+        self.devices = int(accelerator is not None) if settings.devices is None else settings.devices
+        ends = self.model.generation_config.eos_token_id
+        named = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
+        self.ends = named - {None}
         # Whatever `generate` is not told it takes from here, such as the repetition penalty that Qwen's models ship.
         self.model.generation_config = GenerationConfig()
 
     @torch.no_grad()
-    def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what of `plan` is not `done`, a batch at a time.
+    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw what is not `done`, a batch at a time.
 
         Raises:
             UsageError: a prompt and the limit on new tokens together exceed the model's context, or it computes NaN.
         """
-        for batch in batches(plan, done, self.batch_size):
+        ends = self.ends | stop_tokens(self.tokenizer, decoding)
+        for batch in batches(requests, done, self.batch_size):
             rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
             self._check_context(max(map(len, rows)), decoding.max_new_tokens)
-            generated = self._generate(rows, [request.seed for request in batch], decoding)
-            yield [self._sample(request, ids, decoding) for request, ids in zip(batch, generated, strict=True)]
+            generated = self._generate(rows, [request.seed for request in batch], decoding, ends)
+            samples = []
+            for request, ids in zip(batch, generated, strict=True):
+                text = self.tokenizer.decode(ids, skip_special_tokens=True)
+                stops = [text.index(stop) for stop in decoding.stop if stop in text]
+                ended = bool(stops) or ids[-1] in ends
+                samples.append(Sample(request.key, text[: min(stops, default=None)], len(ids), truncated=not ended))
+            yield samples
 
-    def _generate(self, rows: list[list[int]], seeds: list[int], decoding: Decoding) -> list[list[int]]:
+    def _generate(
+        self, rows: list[list[int]], seeds: list[int], decoding: Decoding, ends: set[int]
+    ) -> list[list[int]]:
         """New tokens of each row, up to and with the end token that stopped it."""
         from transformers import GenerationConfig, LogitsProcessorList
 
         width = max(map(len, rows))
-        ends = self.ends | stop_tokens(self.tokenizer, decoding)
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(ends, default=0)
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
@@ -101,22 +108,14 @@ class TransformersSampler:
         )
         return [_up_to_end(row, ends, pad) for row in output[:, width:].tolist()]
 
-    def _sample(self, request: Request, ids: list[int], decoding: Decoding) -> Sample:
-        text = self.tokenizer.decode(ids, skip_special_tokens=True)
-        stops = [text.index(stop) for stop in decoding.stop if stop in text]
-        ended = bool(stops) or ids[-1] in self.ends | stop_tokens(self.tokenizer, decoding)
-        return Sample(request.key, text[: min(stops, default=None)], len(ids), truncated=not ended)
-
     def _check_context(self, prompt: int, new: int) -> None:
         context = getattr(self.model.config, "max_position_embeddings", None)
-        if context is not None and prompt >= context:
-            raise UsageError(
-                f"a prompt of {prompt} tokens fills the model's context of {context}; leave the problem out"
-            )
         if context is not None and prompt + new > context:
+            advice = (
+                f"set --max-new-tokens {context - prompt} or less" if prompt < context else "leave the problem out"
+            )
             raise UsageError(
-                f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}; "
-                f"set --max-new-tokens {context - prompt} or less"
+                f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}; {advice}"
             )
 
 
@@ -128,11 +127,15 @@ def load_tokenizer(model: str, revision: str | None = None) -> Any:
     """
     from transformers import AutoTokenizer
 
-    model = model_folder(model) or model
     try:
-        return AutoTokenizer.from_pretrained(model, revision=revision or "main")
+        return AutoTokenizer.from_pretrained(model_folder(model) or model, revision=revision or "main")
     except (OSError, ValueError) as error:
-        raise UsageError(f"model {model!r} cannot be loaded: {_first_line(error)}") from error
+        raise _not_loaded(model, error) from error
+
+
+def _not_loaded(model: str, error: Exception) -> UsageError:
+    reason = str(error).strip().partition("\n")[0]
+    return error if isinstance(error, UsageError) else UsageError(f"model {model!r} cannot be loaded: {reason}")
 
 
 def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
@@ -159,11 +162,51 @@ def stop_tokens(tokenizer: Any, decoding: Decoding) -> set[int]:
     return {vocabulary[stop] for stop in decoding.stop if stop in vocabulary}
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    """Every end token that the model's generation settings and its tokenizer name."""
-    named = model.generation_config.eos_token_id
-    ends = set(named if isinstance(named, list) else [named]) | {tokenizer.eos_token_id}
-    return {token for token in ends if token is not None}
+def uniforms(seeds: Sequence[int], count: int) -> Tensor:
+    """Row n: the first `count` uniform numbers in [0, 1) of the generator that `seeds[n]` starts. (N, count) float32.
+
+    >>> torch.equal(uniforms([3, 5], 4)[1:], uniforms([5], 4))
+    True
+    """
+    return torch.stack([torch.rand(count, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def draw(logits: Tensor, uniform: Tensor, temperature: float, top_p: float) -> Tensor:
+    """One token a row by inverting the distribution function at a given uniform number.
+
+    The nucleus holds the likeliest tokens up to and with the one that brings their sum to `top_p`.
+
+    Args:
+        logits: (N, V).
+        uniform: (N,) in [0, 1).
+        temperature: 0 takes the likeliest token.
+        top_p: in (0, 1].
+
+    Returns:
+        (N,) token ids, never one of probability 0.
+
+    Raises:
+        UsageError: logits are NaN or infinite.
+
+    >>> draw(torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([0.4, 0.6]), temperature=1.0, top_p=1.0)
+    tensor([0, 1])
+    """
+    if not logits.amax(-1).isfinite().all():
+        raise UsageError("the model's logits are NaN or infinite; take --dtype bfloat16 or float32, or other weights")
+    if temperature == 0:
+        return logits.argmax(-1)
+    probabilities = (logits.float() / temperature).softmax(-1)
+    tokens = None
+    if top_p < 1:
+        probabilities, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= top_p, 0.0)
+    cumulative = probabilities.cumsum(-1)
+    total = cumulative[:, -1:]
+    # Strictly below the total, or rounding could point behind the last token that has any probability.
+    point = torch.minimum(uniform.unsqueeze(-1) * total, torch.nextafter(total, torch.zeros_like(total)))
+    places = torch.searchsorted(cumulative, point, right=True)
+    return (places if tokens is None else tokens.gather(-1, places)).squeeze(-1)
 
 
 def _up_to_end(row: list[int], ends: set[int], pad: int) -> list[int]:
@@ -174,7 +217,3 @@ def _up_to_end(row: list[int], ends: set[int], pad: int) -> list[int]:
     while len(row) > 1 and row[-1] == pad:
         row = row[:-1]
     return row
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

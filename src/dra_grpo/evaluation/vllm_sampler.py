@@ -8,6 +8,7 @@ from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.evaluation.transformers_sampler import load_tokenizer, prompt_ids, stop_tokens
 
 
@@ -17,26 +18,13 @@ class VllmSampler:
     Prompts are tokenized here, so that the chat template and the special tokens are those of the transformers engine.
 
     Args:
-        model: a folder or a Hub name.
-        devices: GPUs to spread the model over (tensor parallel).
-        dtype: `auto` takes the checkpoint's.
-        revision: of a Hub model.
-        context: tokens of prompt and completion together that memory is set aside for; None takes the model's own.
-        memory: share of each GPU's memory that vLLM may take.
+        settings: model, dtype, revision, devices (GPUs to spread the model over, tensor parallel) and context.
 
     Raises:
         UsageError: vLLM is not installed, or the tokenizer cannot be loaded.
     """
 
-    def __init__(
-        self,
-        model: str,
-        devices: int = 1,
-        dtype: str = "auto",
-        revision: str | None = None,
-        context: int | None = None,
-        memory: float = 0.9,
-    ):
+    def __init__(self, settings: EvalSettings):
         if find_spec("vllm") is None:
             raise UsageError(
                 "the vllm engine needs vLLM, which is not installed; pip install vllm, or take --engine transformers "
@@ -44,19 +32,18 @@ class VllmSampler:
             )
         from vllm import LLM  # pyright: ignore[reportMissingImports]
 
-        self.devices = devices
-        self.tokenizer = load_tokenizer(model, revision)
+        self.devices = settings.devices or 1
+        self.tokenizer = load_tokenizer(settings.model, settings.revision)
         self.engine: Any = LLM(
-            model=model,
-            revision=revision,
-            dtype=dtype,
-            tensor_parallel_size=devices,
-            max_model_len=context,
-            gpu_memory_utilization=memory,
+            model=settings.model,
+            revision=settings.revision,
+            dtype=settings.dtype,
+            tensor_parallel_size=self.devices,
+            max_model_len=settings.context,
         ).llm_engine
 
-    def sample(self, plan: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what of `plan` is not `done`.
+    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw what is not `done`.
 
         Raises:
             UsageError: vLLM refuses a request, such as one whose prompt exceeds its context.
@@ -64,10 +51,10 @@ class VllmSampler:
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
         from vllm.sampling_params import RequestOutputKind  # pyright: ignore[reportMissingImports]
 
-        waiting: dict[str, Key] = {}
-        stops = sorted(stop_tokens(self.tokenizer, decoding))
-        for number, request in enumerate(request for request in plan if request.key not in done):
-            waiting[str(number)] = request.key
+        waiting = {str(number): request.key for number, request in enumerate(requests) if request.key not in done}
+        for number, request in enumerate(requests):
+            if str(number) not in waiting:
+                continue
             ids = prompt_ids(self.tokenizer, request.prompt)
             parameters = SamplingParams(
                 n=1,
@@ -76,7 +63,7 @@ class VllmSampler:
                 max_tokens=decoding.max_new_tokens,
                 seed=request.seed,
                 stop=list(decoding.stop) or None,
-                stop_token_ids=stops or None,
+                stop_token_ids=sorted(stop_tokens(self.tokenizer, decoding)) or None,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
             try:
@@ -85,8 +72,7 @@ class VllmSampler:
                 reason = " ".join(str(error).split())
                 raise UsageError(f"vLLM refuses a prompt of {len(ids)} tokens: {reason}") from error
         while self.engine.has_unfinished_requests():
-            finished = [output for output in self.engine.step() if output.finished]
-            if finished:
+            if finished := [output for output in self.engine.step() if output.finished]:
                 yield [_sample(waiting.pop(output.request_id), output.outputs[0]) for output in finished]
 
 

@@ -16,8 +16,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.exact import exact_figures, exact_probabilities
-from dra_grpo.evaluation.intervals import figure_intervals
+from dra_grpo.evaluation.exact import exact_probabilities, exact_results, with_intervals
 from dra_grpo.files import write_json
 from dra_grpo.tasks.countdown import accepted_texts, problems
 
@@ -146,15 +145,15 @@ def policy_results(
         samples: k of pass@k, distinct and coverage.
 
     Returns:
-        `{"validation": results, "test": results}`, where results are those of `figure_intervals` for the commutative
+        `{"validation": results, "test": results}`, where results are those of `with_intervals` for the commutative
         level, with `distinct_associative` and `coverage_associative` added.
     """
     record: dict[str, dict[str, Any]] = {}
     for split in ("validation", "test"):
         accepted = exact_probabilities(model, tokenizer, problems(split, count, size))
-        associative = exact_figures(accepted, samples, level="associative")
+        associative = exact_results(accepted, samples, level="associative")
         both = {f"{name}_associative": associative[name] for name in ("distinct", "coverage")}
-        record[split] = figure_intervals(exact_figures(accepted, samples) | both)
+        record[split] = with_intervals(exact_results(accepted, samples) | both)
     return record
 
 

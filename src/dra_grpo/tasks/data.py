@@ -130,11 +130,11 @@ def _renamed(row: Row, columns: Mapping[str, str], where: str) -> Row:
     for ours, theirs in columns.items():
         if not isinstance(theirs, str):
             raise UsageError(f"columns.{ours} is {theirs!r}; expected the name of a column, such as question")
-        renamed[ours] = _inside(row, theirs, f"{where} has no column {theirs!r} (columns: {ours})")
+        renamed[ours] = inside(row, theirs, f"{where} has no column {theirs!r} (columns: {ours})")
     return renamed
 
 
-def _inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = "") -> Any:
+def inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = "") -> Any:
     """The value at a path whose dots reach into mappings; a name with a dot in it comes first."""
     if path in mapping:
         return mapping[path]
@@ -144,5 +144,5 @@ def _inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = ""
         with suppress(ValueError):
             inner = json.loads(inner)
     if dot and isinstance(inner, Mapping):
-        return _inside(inner, rest, missing, f"in {head!r}: ")
+        return inside(inner, rest, missing, f"in {head!r}: ")
     raise UsageError(f"{missing}; {above}{nearest(path, mapping)}")

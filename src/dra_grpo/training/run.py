@@ -234,7 +234,7 @@ def evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
     trainer.accelerator.wait_for_everyone()
     figures = None
     if trainer.accelerator.is_main_process:
-        from dra_grpo.evaluation.countdown import evaluate_countdown
+        from dra_grpo.evaluation.exact import evaluate_countdown
 
         model = trainer.accelerator.unwrap_model(trainer.model)
         size = settings.run.task_options.get("size", 3)
@@ -245,14 +245,14 @@ def evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
 
 def compared(base: dict[str, Any], trained: dict[str, Any], settings: Settings) -> dict[str, Any]:
     """What `eval.json` holds: the results of the base and the trained policy and their difference, with intervals."""
-    from dra_grpo.evaluation.intervals import figure_differences, figure_intervals
+    from dra_grpo.evaluation.exact import differences, with_intervals
 
     return {
         "task": settings.run.task,
         "split": settings.run.evaluation_split,
         "problems": settings.run.evaluation_problems,
         "method": settings.dra.method,
-        "base": figure_intervals(base),
-        "trained": figure_intervals(trained),
-        "difference": figure_differences(trained, base),
+        "base": with_intervals(base),
+        "trained": with_intervals(trained),
+        "difference": differences(trained, base),
     }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.benchmarks import BENCHMARKS, Benchmark
-from dra_grpo.evaluation.model_digest import model_digest
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, COLUMNS, TEMPLATES, Template
 from dra_grpo.evaluation.sampler import Decoding
-from dra_grpo.evaluation.templates import TEMPLATES
 
+CHOICES = {
+    "engine": ("transformers", "vllm", "server"),
+    "dtype": ("auto", "float32", "bfloat16", "float16"),
+    "extract": ("boxed", "lenient"),
+}
 MOST_SAMPLES = 4096
-ENGINES = ("transformers", "vllm", "server")
-DTYPES = ("auto", "float32", "bfloat16", "float16")
+WEIGHTS = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*.json", "chat_template.jinja")
+"""What of a model's folder changes the samples; results and reports may lie beside it."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +33,10 @@ class EvalSettings:
         engine: `transformers`, `vllm` or `server`.
         samples: a problem; by task where a mapping has it.
         data: task -> local file.
-        columns: task -> role (problem, answer, id) -> column.
+        columns: `problem`, `answer` or `id`, or one of them after a task's name and a dot -> column.
         limit: the first so many problems of each task only.
         template, temperature, top_p, max_new_tokens: of every task.
+        extract: where a sample's answer is looked for: `boxed`, as rewards do, or `lenient`.
         seed: draws the samples.
         batch_size: prompts a batch of the transformers engine, requests in flight to a server.
         dtype, revision: of the model.
@@ -50,12 +55,13 @@ class EvalSettings:
     engine: str = "transformers"
     samples: int | Mapping[str, int] | None = None
     data: Mapping[str, Path] = field(default_factory=dict)
-    columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
     template: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_new_tokens: int | None = None
+    extract: str = "boxed"
     seed: int = 0
     batch_size: int = 32
     dtype: str = "auto"
@@ -67,10 +73,9 @@ class EvalSettings:
     price: float | None = None
 
     def __post_init__(self) -> None:
-        if self.engine not in ENGINES:
-            raise UsageError(f"engine is {self.engine!r}, expected one of {', '.join(ENGINES)}")
-        if self.dtype not in DTYPES:
-            raise UsageError(f"dtype is {self.dtype!r}, expected one of {', '.join(DTYPES)}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         if (self.engine == "server") != (self.url is not None):
             raise UsageError("--engine server and --url go together; give both, or neither")
         if not self.tasks or len(set(self.tasks)) < len(self.tasks):
@@ -79,43 +84,55 @@ class EvalSettings:
             self.decoding(name)
             if not 1 <= self.count(name) <= MOST_SAMPLES:
                 raise UsageError(f"{name}: {self.count(name)} samples a problem, expected 1 to {MOST_SAMPLES}")
-        named = [self.data, self.columns, *([self.samples] if isinstance(self.samples, Mapping) else [])]
-        for name in sorted({name for mapping in named for name in mapping}):
+        named = {*self.data, *(self.samples if isinstance(self.samples, Mapping) else ())}
+        for name in sorted(named | {key.partition(".")[0] for key in self.columns if "." in key}):
             if name not in self.tasks:
                 raise UsageError(f"{name!r} is given data, columns or samples, but is none of --tasks")
-        if self.batch_size < 1 or (self.devices is not None and self.devices < 0):
-            raise UsageError(f"batch size {self.batch_size}, devices {self.devices}: expected at least 1 and 0")
+        if self.batch_size < 1 or (self.devices or 0) < 0 or (self.limit is not None and self.limit < 1):
+            found = f"batch size {self.batch_size}, devices {self.devices}, limit {self.limit}"
+            raise UsageError(f"{found}: expected 1, 0 and 1 at least")
         if self.price is not None and not 0 <= self.price < float("inf"):
             raise UsageError(f"the price of a GPU-hour is {self.price}, expected 0 or more")
-
-    def benchmark(self, task: str) -> Benchmark:
-        """The benchmark of that name."""
-        return BENCHMARKS[task]
 
     def count(self, task: str) -> int:
         """Samples a problem."""
         given = self.samples.get(task) if isinstance(self.samples, Mapping) else self.samples
-        return self.benchmark(task).samples if given is None else given
+        return BENCHMARKS[task].samples if given is None else given
 
-    def template_of(self, task: str) -> str:
-        """The prompt template's name."""
-        return TEMPLATES[self.template or self.benchmark(task).template].name
+    def template_of(self, task: str) -> Template:
+        """How its problems are asked."""
+        return TEMPLATES[self.template or BENCHMARKS[task].template]
+
+    def columns_of(self, task: str) -> dict[str, str]:
+        """Role -> column, where one is named for this task or for all."""
+        found = {role: self.columns.get(f"{task}.{role}", self.columns.get(role)) for role in COLUMNS}
+        return {role: column for role, column in found.items() if column is not None}
 
     def decoding(self, task: str) -> Decoding:
         """How tokens are drawn."""
-        own = self.benchmark(task)
+        own = BENCHMARKS[task]
         return Decoding(
             own.temperature if self.temperature is None else self.temperature,
             own.top_p if self.top_p is None else self.top_p,
             own.max_new_tokens if self.max_new_tokens is None else self.max_new_tokens,
-            TEMPLATES[self.template_of(task)].stop,
+            self.template_of(task).stop,
         )
+
+    def asked(self, task: str) -> dict[str, Any]:
+        """What the samples of a task depend on beside its problems; comparisons look at it."""
+        drawn = self.decoding(task)
+        return {
+            "template": self.template_of(task).name,
+            "temperature": drawn.temperature,
+            "top_p": drawn.top_p,
+            "max_new_tokens": drawn.max_new_tokens,
+        }
 
     def identity(self, digests: Mapping[str, str]) -> dict[str, Any]:
         """What samples depend on: two runs may share a folder where none of this differs for what both have.
 
         Args:
-            digests: task -> digest of its questions.
+            digests: task -> digest of its problems.
         """
         return {
             "model": self.model,
@@ -124,14 +141,20 @@ class EvalSettings:
             "engine": self.engine,
             "dtype": self.dtype,
             "seed": self.seed,
-            "tasks": {
-                task: {
-                    "questions": digests[task],
-                    "template": self.template_of(task),
-                    "temperature": self.decoding(task).temperature,
-                    "top_p": self.decoding(task).top_p,
-                    "max_new_tokens": self.decoding(task).max_new_tokens,
-                }
-                for task in self.tasks
-            },
+            "tasks": {task: {"problems": digests[task], **self.asked(task)} for task in self.tasks},
         }
+
+
+def model_digest(model: str) -> str | None:
+    """A digest of what lies in a model's folder; None for what is no folder.
+
+    A checkpoint that is trained on in its folder keeps its name and changes its samples; this tells.
+    """
+    folder = Path(model).expanduser()
+    if not folder.is_dir():
+        return None
+    digest = blake2b(digest_size=8)
+    for file in sorted(file for pattern in WEIGHTS for file in folder.glob(pattern)):
+        with file.open("rb") as stream:
+            digest.update(file.name.encode() + file_digest(stream, "blake2b").digest())
+    return digest.hexdigest()

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.sample_file import SampleFile
 from dra_grpo.evaluation.sampler import Key, Sample
+from dra_grpo.evaluation.samples import SampleFile
 
 SAMPLES = [
     Sample(Key("a", 0), "plain", 3, False),
@@ -50,12 +50,20 @@ def test_lone_surrogates_do_not_stop_a_run(file):
 
 
 @pytest.mark.parametrize(
-    "line", ["junk", "[]", '{"id": "a"}', json.dumps({"id": "a", "sample": 0, "completion": "x"})]
+    "line, said",
+    [
+        ("junk", "is no JSON"),
+        ("[]", "expected a JSON object"),
+        (
+            json.dumps({"id": "a", "sample": 0, "completion": "x"}),
+            "is no sample, it has no 'tokens'; remove that line",
+        ),
+    ],
 )
-def test_a_broken_line_in_the_middle_is_named(file, line):
+def test_a_broken_line_in_the_middle_is_named(file, line, said):
     SampleFile(file).append(SAMPLES[:1], 1.0, 0)
     file.write_text(f"{line}\n{file.read_text()}")
-    with pytest.raises(UsageError, match=r"task.jsonl, line 1 is no sample .*; remove that line"):
+    with pytest.raises(UsageError, match=rf"task.jsonl, line 1:? {said}"):
         SampleFile(file)
 
 

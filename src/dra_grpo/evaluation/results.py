@@ -1,0 +1,250 @@
+"""What an evaluation gives, and how it is put into words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from math import hypot, sqrt
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dra_grpo.cost import cost_line
+from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, PAPER_FIVE
+from dra_grpo.evaluation.scoring import Scored
+from dra_grpo.evaluation.statistics import Estimate, majority, pass_at_k
+from dra_grpo.files import read_json
+
+Table = tuple[list[str], list[list[object]]]
+"""A header and rows."""
+
+MANY_UNBOXED = 0.1
+"""Share of samples without a box from which on it is said that there is another way to read answers."""
+
+PUBLISHED: list[tuple[str, float, int | None, str]] = [
+    ("R1-Distill-Qwen-1.5B", 48.9, 1, "DRA-GRPO, arXiv 2505.09655, the base model"),
+    ("GRPO", 54.8, 1, "DRA-GRPO, arXiv 2505.09655"),
+    ("Dr.GRPO", 56.0, 1, "DRA-GRPO, arXiv 2505.09655"),
+    ("DRA-GRPO", 56.7, 1, "DRA-GRPO, arXiv 2505.09655, approximate"),
+    ("DRA-Dr.GRPO", 58.2, 1, "DRA-GRPO, arXiv 2505.09655, AMC23 85.0"),
+    ("GRPO", 54.7, 16, "MMR-GRPO's re-runs"),
+    ("Dr.GRPO", 54.9, 16, "MMR-GRPO's re-runs"),
+    ("DAPO", 55.6, 16, "MMR-GRPO's re-runs"),
+    ("R1-Distill-Qwen-1.5B", 53.6, None, "Sober Look, arXiv 2504.07086, the same base model"),
+    ("Open-RS3", 52.7, None, "Sober Look, arXiv 2504.07086"),
+    ("DeepScaleR-1.5B", 57.5, None, "Sober Look, arXiv 2504.07086"),
+]
+"""Averages over AIME24, AMC23, MATH-500, Minerva and OlympiadBench of 1.5B models: model, points, samples a problem
+(None: not said), source."""
+
+ONE_SAMPLE_STDERR = 2.06 / sqrt(2)
+"""Standard error in points of an average of the five with one sample a problem, for these very problems: that of the
+difference of two such models is 2.06."""
+
+
+@dataclass(frozen=True)
+class ProblemResults:
+    """One problem's samples, counted.
+
+    Attributes:
+        id: the problem's.
+        digest: of the problem and its gold.
+        samples: how many, n.
+        correct: how many are right.
+        metrics: name -> what it is of this problem.
+    """
+
+    id: str
+    digest: str
+    samples: int
+    correct: int
+    metrics: dict[str, float]
+
+
+@dataclass(frozen=True)
+class TaskResults:
+    """The results of one benchmark.
+
+    Attributes:
+        problems: how many could be scored.
+        samples: a problem, n.
+        unscorable: ids of problems whose gold allows no comparison; they count nowhere.
+        template, temperature, top_p, max_new_tokens: how it was asked and sampled.
+        extract: where answers were looked for.
+        metrics: name -> estimate over problems.
+        stderr_samples: of avg@n for these very problems, from sampling alone; None with one sample a problem.
+        exact_z: how many standard errors the samples lie from Countdown's exact pass@1, where that is known.
+        grades: how the grader came to a grade -> how many samples.
+        per_problem: one for each problem that could be scored.
+        cost: of its samples.
+    """
+
+    problems: int
+    samples: int
+    unscorable: list[str]
+    template: str
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    extract: str
+    metrics: dict[str, Estimate]
+    stderr_samples: float | None
+    exact_z: float | None
+    grades: dict[str, int]
+    per_problem: list[ProblemResults]
+    cost: dict[str, Any]
+
+    @property
+    def accuracy(self) -> Estimate:
+        """avg@n."""
+        return self.metrics[f"avg@{self.samples}"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of an evaluation.
+
+    Attributes:
+        model, engine, seed: what was sampled, and how.
+        notes: what has to be known about the data.
+        tasks: benchmark -> its results.
+        average: of avg@n over benchmarks, each counting the same; None for one.
+        cost: of all samples.
+    """
+
+    model: str
+    engine: str
+    seed: int
+    notes: list[str]
+    tasks: dict[str, TaskResults]
+    average: Estimate | None
+    cost: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """What `results.json` holds: these very names, but that the metrics of a task are its `figures` there."""
+        plain = asdict(self)
+        for task in plain["tasks"].values():
+            task["figures"] = task.pop("metrics")
+        return plain
+
+
+def load_results(path: str | Path) -> Results:
+    """The results of an evaluation, by its folder or its `results.json`.
+
+    Raises:
+        UsageError: there are none.
+    """
+    file = Path(path) if Path(path).suffix == ".json" else Path(path) / "results.json"
+    stored = read_json(file)
+    try:
+        for task in stored["tasks"].values():
+            task["metrics"] = {name: Estimate(**one) for name, one in task.pop("figures").items()}
+            task["per_problem"] = [ProblemResults(**row) for row in task["per_problem"]]
+        stored["tasks"] = {name: TaskResults(**task) for name, task in stored["tasks"].items()}
+        return Results(**stored)
+    except (KeyError, TypeError) as error:
+        raise UsageError(
+            f"{file} holds no results of this version; expected what `dra-grpo eval` writes, by its folder or file "
+            "(the same command writes it again from its samples)"
+        ) from error
+
+
+def curve_points(samples: int) -> list[int]:
+    """The k of a pass@k curve: powers of two up to n, and n.
+
+    >>> curve_points(12)
+    [1, 2, 4, 8, 12]
+    """
+    powers = [2**power for power in range(samples.bit_length())]
+    return powers if powers[-1] == samples else [*powers, samples]
+
+
+def problem_metrics(one: Scored, rng: np.random.Generator) -> dict[str, float]:
+    """Every metric of one problem whose gold allows a comparison; a mean over problems is the benchmark's.
+
+    Args:
+        one: the problem and its samples.
+        rng: draws the votes of maj@k, where an answer is worth the share of right ones among the samples that gave it.
+    """
+    n, right, votes = len(one.samples), one.correct or [], one.votes
+    found = {f"avg@{n}": sum(right) / n}
+    found |= {f"pass@{k}": pass_at_k(sum(right), n, k) for k in curve_points(n)[1:]}
+    if one.solutions is None:
+        elected = Counter(answer for answer, good in zip(one.answers, right, strict=True) if good)
+        worth = [elected[answer] / count for answer, count in votes.items()]
+        blank = n - votes.total()
+        found |= {f"maj@{k}": majority([*votes.values()], worth, blank, k, rng) for k in curve_points(n)[1:]}
+    return found | {
+        "coverage": float(any(right)) if one.solutions is None else len(votes) / one.solutions,
+        "truncated": sum(sample.truncated for sample in one.samples) / n,
+        "distinct_answers" if one.solutions is None else "distinct": len(votes),
+        "tokens": sum(sample.tokens for sample in one.samples) / n,
+    }
+
+
+def results_table(results: Results) -> Table:
+    """Every metric of every task, with its interval, its problems and its samples."""
+    rows = [
+        [name, metric, *_cells(one), task.problems, "all" if metric.startswith("exact_") else task.samples]
+        for name, task in results.tasks.items()
+        for metric, one in task.metrics.items()
+    ]
+    if results.average:
+        rows.append([f"average of {len(results.tasks)}", "avg", *_cells(results.average), "", ""])
+    return ["Tasks", "Metric", "Value", "Stderr", "95% interval", "Problems", "Samples"], rows
+
+
+def published_table(results: Results) -> Table | None:
+    """The DRA paper's table and its re-runs, with this model's row; None unless all five benchmarks were run."""
+    if not set(PAPER_FIVE) <= set(results.tasks):
+        return None
+    five = [results.tasks[name] for name in PAPER_FIVE]
+    errors = [task.stderr_samples for task in five if task.stderr_samples is not None]
+    own = _points(100 * hypot(*errors) / 5 if len(errors) == 5 else None)
+    whole = all(task.problems == BENCHMARKS[name].count for name, task in zip(PAPER_FIVE, five, strict=True))
+    source = "this run" if whole else "this run, on other numbers of problems"
+    average = 100 * sum(task.accuracy.value for task in five) / 5
+    rows: list[list[object]] = [
+        [results.model, f"{average:.1f}", own, " ".join(str(task.samples) for task in five), source]
+    ]
+    for model, points, samples, place in PUBLISHED:
+        error = None if samples is None else ONE_SAMPLE_STDERR / sqrt(samples)
+        rows.append([model, f"{points:.1f}", _points(error), samples or "not said", place])
+    return ["Model", "Average of five", "± (samples alone, 95%)", "Samples", "Source"], rows
+
+
+def remarks(results: Results) -> list[str]:
+    """What has to be known beside the metrics: data, unscorable golds, truncation, the cross-check, the cost."""
+    notes = [*results.notes]
+    for name, task in results.tasks.items():
+        cut, unboxed = task.metrics["truncated"].value, task.grades.get("unboxed", 0) / task.problems / task.samples
+        if task.unscorable:
+            shown = ", ".join(task.unscorable[:8])
+            notes.append(
+                f"{name}: {len(task.unscorable)} problems left out, nothing compares with their gold: {shown}"
+            )
+        if cut > 0:
+            notes.append(f"{name}: {cut:.1%} of the samples met the limit of {task.max_new_tokens} tokens")
+        if task.extract != "boxed":
+            notes.append(f"{name}: answers were read with --extract {task.extract}, which takes more than a box")
+        elif unboxed > MANY_UNBOXED:
+            notes.append(
+                f"{name}: {unboxed:.1%} of the samples have no answer in a box and count as wrong; --extract lenient "
+                "reads other answers too, from the same samples"
+            )
+        if task.exact_z is not None:
+            notes.append(f"{name}: the samples lie {task.exact_z:+.2f} standard errors from the exact pass@1")
+    return [*(f"note: {note}" for note in notes), f"sampling took {cost_line(results.cost)}"]
+
+
+def _cells(one: Estimate) -> list[object]:
+    """Value, standard error, interval; four digits of a share, two of anything larger."""
+    digits = 4 if max(abs(one.value), abs(one.high)) <= 1 else 2
+    value, stderr, low, high = (f"{number:.{digits}f}" for number in (one.value, one.stderr, one.low, one.high))
+    return [value, stderr, f"[{low}, {high}]"]
+
+
+def _points(stderr: float | None) -> str:
+    return "" if stderr is None else f"± {1.96 * stderr:.1f}"
