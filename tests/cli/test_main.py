@@ -45,7 +45,7 @@ def test_every_command_has_help(command):
         (["trian"], "unknown command 'trian'; did you mean 'train'?"),
         (["list", "methds"], "cannot list 'methds'"),
         (["doctor", "a", "b"], "dra-grpo doctor"),
-        (["report", "nowhere"], "nowhere holds no metrics.jsonl"),
+        (["report", "nowhere"], "nowhere holds no run"),
         (["report"], "the following arguments are required"),
         (["pretrain", "chess"], "invalid choice: 'chess'"),
         (["train", "--config", "nope.yaml"], "'nope.yaml' cannot be read"),
