@@ -66,12 +66,19 @@ def write_json_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     write_whole(file, "".join(map(json_line, records)))
 
 
-def write_whole(file: Path, text: str) -> None:
-    """Write a file whole or, when killed in between, leave the old one. A lone surrogate is written as its escape."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a file whole or, when killed in between, leave the old one. A lone surrogate is written as its escape.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     draft = file.with_name(file.name + ".part")
-    draft.write_bytes(text.encode("utf-8", "backslashreplace"))
-    os.replace(draft, file)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_bytes(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
+        os.replace(draft, file)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be written: {error.strerror}; make room, or choose another place") from error
 
 
 def append_json_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:

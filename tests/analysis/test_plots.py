@@ -5,6 +5,8 @@ import re
 import pytest
 
 from dra_grpo.analysis.plots import FEW_STEPS, INK, curve_plot, pass_at_k_plot, smoothed
+from dra_grpo.evaluation.results import Results, TaskResults
+from dra_grpo.evaluation.statistics import Estimate
 
 REWARD = {"reward": "reward"}
 
@@ -39,15 +41,18 @@ def test_nothing_to_draw(values):
 
 
 def test_pass_at_k_is_drawn_where_there_is_more_than_one_k():
-    entry = {"value": 0.5, "low": 0.4, "high": 0.6}
-    results = {
-        "model": "m",
-        "tasks": {"a": {"figures": {"avg@2": entry, "pass@2": entry}}, "b": {"figures": {"avg@1": entry}}},
-    }
+    one = Estimate(0.5, 0.4, 0.6, 0.05)
+
+    def task(samples, *metrics):
+        of = dict.fromkeys(metrics, one)
+        return TaskResults(9, samples, [], "r1", 1.0, 1.0, 9, "boxed", of, None, None, {}, [], {})
+
+    tasks = {"many": task(2, "avg@2", "pass@2", "maj@2"), "single": task(1, "avg@1")}
+    results = Results("m", "server", 0, [], tasks, None, {})
     svg = pass_at_k_plot(results).inline()
-    assert ">a<" in svg
-    assert ">b<" not in svg
-    del results["tasks"]["a"]
+    assert ">many<" in svg
+    assert ">single<" not in svg
+    del tasks["many"]
     assert pass_at_k_plot(results) is None
 
 

@@ -247,9 +247,11 @@ def test_the_picture_alone(run, tmp_path):
     picture = write_picture([run, tmp_path / "base"], tmp_path / "new" / "picture.svg").read_text()
     assert picture.startswith("<?xml")
     assert all(label in picture for label in (">base<", ">DRA<", ">plain GRPO<"))
-    with pytest.raises(UsageError, match=r"metrics.jsonl/x.svg cannot be written: .*; choose another place"):
+    with pytest.raises(
+        UsageError, match=r"metrics.jsonl/x.svg cannot be written: .*; make room, or choose another place"
+    ):
         write_picture([run], run / "metrics.jsonl" / "x.svg")
-    with pytest.raises(UsageError, match=r"x.docx cannot be written: Format 'docx' is not supported"):
+    with pytest.raises(UsageError, match=r"x.docx is no picture's name; expected one that ends in .svg, .png or .pdf"):
         write_picture([run], run / "x.docx")
     (run / "eval.json").unlink()
     with pytest.raises(UsageError, match=r"holds no eval.json"):

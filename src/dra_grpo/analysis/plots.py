@@ -9,9 +9,13 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dra_grpo.errors import UsageError, require
+from dra_grpo.files import write_whole
+
+if TYPE_CHECKING:
+    from dra_grpo.evaluation.results import Results as EvaluationResults
 
 INK = "#1c2331"
 """The colour of all text and axes, which a page replaces by its own, so that a plot is readable on light and dark."""
@@ -28,13 +32,12 @@ STYLE: dict[Any, Any] = {
     "axes.grid": True,
     "grid.alpha": 0.25,
     "legend.frameon": False,
-    "legend.fontsize": 9,
+    **dict.fromkeys(("legend.fontsize", "axes.titlesize"), 9),
     **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), INK),
 }
 
 FEW_STEPS = 30
 """Below that many steps each one is drawn as a point; from there on as a faint line under its moving average."""
-
 
 Results = Mapping[str, Mapping[str, float]]
 """name -> value, low, high"""
@@ -59,18 +62,14 @@ class Plot:
         return svg[svg.index("<svg") :].replace(INK, "currentColor")
 
     def write(self, file: Path) -> Path:
-        """Write it as the format that the name's ending says, on white.
+        """Write it on white, as the name's ending says.
 
         Raises:
-            UsageError: the ending is no format, or the file cannot be written.
+            UsageError: another ending than .svg, .png or .pdf, or a file that cannot be written.
         """
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(self._drawn(file.suffix[1:] or "svg", transparent=False))
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{file} cannot be written: {error}; choose another place, or .svg, .png, .pdf"
-            ) from error
+        if file.suffix not in (".svg", ".png", ".pdf"):
+            raise UsageError(f"{file} is no picture's name; expected one that ends in .svg, .png or .pdf")
+        write_whole(file, self._drawn(file.suffix[1:], transparent=False))
         return file
 
     def _drawn(self, form: str, transparent: bool) -> bytes:
@@ -78,10 +77,10 @@ class Plot:
         import matplotlib
         from matplotlib.figure import Figure
 
+        buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
             figure = Figure(figsize=(self.width, self.height), layout="constrained")
             self.draw(figure)
-            buffer = io.BytesIO()
             metadata = {"Date": None} if form == "svg" else None
             figure.savefig(buffer, format=form, transparent=transparent, metadata=metadata)
         return buffer.getvalue()
@@ -144,52 +143,35 @@ def trade_off_plot(policies: Mapping[str, Results], *against: str) -> Plot:
                 ends = {"xy": (x["value"], y["value"]), "xytext": (start["pass@1"]["value"], start[name]["value"])}
                 arrow = {"arrowstyle": "->", "color": colour, "alpha": 0.6, "shrinkA": 5, "shrinkB": 5}
                 axes.annotate("", **ends, arrowprops=arrow)
-            axes.set_xlabel("pass@1")
-            axes.set_ylabel(name)
-            axes.margins(0.12)
+            axes.set(xlabel="pass@1", ylabel=name, xmargin=0.12, ymargin=0.12)
         _legend(figure, panels[0])
 
     return Plot(draw, 5.0 * len(against), 3.8 + 0.1 * len(policies))
 
 
-def pass_at_k_plot(results: Mapping[str, Any]) -> Plot | None:
-    """pass@k over k, a curve with its 95% band for each task; None where every task has one sample a problem.
-
-    Args:
-        results: an evaluation's `results.json`.
-    """
-    curves = {name: curve(task["figures"]) for name, task in results["tasks"].items()}
-    curves = {name: points for name, points in curves.items() if len(points) > 1}
+def pass_at_k_plot(results: EvaluationResults) -> Plot | None:
+    """pass@k over k, a curve with its 95% band for each task; None where every task has one sample a problem."""
+    curves = {
+        name: {1: task.accuracy, **{int(key[5:]): one for key, one in task.metrics.items() if key[:5] == "pass@"}}
+        for name, task in results.tasks.items()
+        if task.samples > 1
+    }
     if not curves:
         return None
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
         for (name, points), colour in zip(curves.items(), cycle(COLOURS[1:])):
-            values, low, high = ([point[key] for point in points.values()] for key in ("value", "low", "high"))
+            values, low, high = zip(*((one.value, one.low, one.high) for one in points.values()), strict=True)
             axes.plot(list(points), values, marker="o", markersize=3, color=colour, label=name)
             axes.fill_between(list(points), low, high, color=colour, alpha=0.15, linewidth=0)
         ticks = sorted({k for points in curves.values() for k in points})
         axes.set_xscale("log", base=2)
-        axes.set_xticks(ticks, [str(k) for k in ticks])
-        axes.set_ylim(0, 1)
-        axes.set_xlabel("k")
-        axes.set_ylabel("pass@k")
-        axes.set_title(str(results["model"]), fontsize=9)
+        axes.set_xticks(ticks, map(str, ticks))
+        axes.set(title=results.model, xlabel="k", ylabel="pass@k", ylim=(0, 1))
         _legend(figure, axes)
 
     return Plot(draw, 6.0, 4.0)
-
-
-def curve(figures: Results) -> dict[int, Mapping[str, float]]:
-    """k -> its entry; avg@n is pass@1.
-
-    >>> curve({"avg@2": {"value": 0.5}, "pass@2": {"value": 0.75}, "maj@2": {"value": 0.5}})
-    {1: {'value': 0.5}, 2: {'value': 0.75}}
-    """
-    points = {int(name[5:]): entry for name, entry in figures.items() if name.startswith("pass@")}
-    (average,) = [entry for name, entry in figures.items() if name.startswith("avg@")]
-    return {1: average, **points}
 
 
 def smoothed(values: Sequence[float], window: int = 15) -> list[float]:

@@ -81,10 +81,7 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
         share=median([x["dra/share_of_step"] for x in own if x.get("dra/share_of_step")] or [0]),
     )
     report = folder / "report.html"
-    try:
-        write_whole(report, html)
-    except OSError as error:
-        raise UsageError(f"{report} cannot be written: {error.strerror}; make the folder writable") from error
+    write_whole(report, html)
     return report
 
 

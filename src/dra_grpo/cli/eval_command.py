@@ -78,7 +78,7 @@ def run(arguments: list[str]) -> int:
     print("\n".join([table(*results_table(results)), "", *remarks(results)]))
     if published := published_table(results):
         print(f"\n{table(*published)}")
-    curves = pass_at_k_plot(results.as_json()) if plot else None
+    curves = pass_at_k_plot(results) if plot else None
     drawn = curves and curves.write(settings.out / "pass_at_k.svg")
     print(f"\n{settings.out / 'results.json'}" + (f", {drawn}" if drawn else ""))
     return 0

@@ -67,7 +67,7 @@ def _finish(figures: dict[str, Any], output_dir: Path) -> None:
         ]
         print(
             f"\n{figures['problems']} {figures['split']} problems, exact at temperature 1, "
-            "95% bootstrap over problems:\n"
+            "95% intervals over problems:\n"
         )
         print(table(["figure", "base", "trained", "trained - base"], rows))
     print(f"\ncost: {cost_line(figures['cost'])}")
