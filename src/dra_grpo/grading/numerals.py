@@ -1,9 +1,9 @@
-"""Plain numbers, read exactly: integers, decimals, fractions, mixed numbers, powers of ten, numerals with a base."""
+"""Plain numbers, read exactly: integers, decimals, fractions, mixed numbers, powers of ten, percentages, bases."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 _INTEGER = r"(?:[0-9]{1,300}|[1-9][0-9]{0,2}(?:,[0-9]{3}){1,90})"
@@ -24,13 +24,15 @@ _BASED = re.compile(r"(?P<digits>[0-9]{1,300})_\s*(?:\{\s*(?P<long>[0-9]{1,3})\s
 
 @dataclass(frozen=True)
 class Numeral:
-    """A number as written: its exact value, and whether the writing was exact.
+    """A number as written: its exact value, whether the writing was exact, and whether a percent sign follows it.
 
-    A decimal point is not, unless its digits repeat under a bar, and neither is a power of ten.
+    A decimal point is not exact, unless its digits repeat under a bar, and neither is a power of ten. The value of
+    `18%` is 18.
     """
 
     value: Fraction
     exact: bool
+    percent: bool = False
 
 
 def numeral(text: str) -> Numeral | None:
@@ -43,25 +45,37 @@ def numeral(text: str) -> Numeral | None:
     >>> numeral("1/0") is None, numeral("2x") is None
     (True, True)
     """
-    return _decimal(text) or _fraction(text)
+    bare = text.removesuffix("%").rstrip()
+    found = _decimal(bare) or _fraction(bare)
+    return replace(found, percent=True) if found and bare != text else found
 
 
 def same_number(gold: Numeral, answer: Numeral) -> bool:
     """Equality of two numbers: exact where both are written exactly, else to 5e-7 · min(1, 10·|gold|).
 
     The tolerance is half of the sixth decimal, and never more than five parts in a million of the gold: a small
-    number is not equal to zero.
+    number is not equal to zero. A percentage of 1 or more may do without its sign: `18%` is 18 and 0.18.
 
     >>> same_number(numeral("1/3"), numeral("0.333333")), same_number(numeral("1/3"), numeral("0.33"))
     (True, False)
-    >>> same_number(numeral("0.0000672"), numeral("0.000067"))
-    False
+    >>> same_number(numeral("0.0000672"), numeral("0.000067")), same_number(numeral("18%"), numeral("0.18"))
+    (False, True)
     """
+    if gold.percent != answer.percent:
+        percentage = gold if gold.percent else answer
+        if abs(percentage.value) >= 1 and same_number(replace(gold, percent=False), replace(answer, percent=False)):
+            return True
+        gold, answer = _whole(gold), _whole(answer)
     if gold.value == answer.value:
         return True
     if gold.exact and answer.exact:
         return False
     return abs(gold.value - answer.value) <= Fraction(5, 10**7) * min(Fraction(1), 10 * abs(gold.value))
+
+
+def _whole(number: Numeral) -> Numeral:
+    """A percentage as a share of 1."""
+    return Numeral(number.value / 100, number.exact) if number.percent else number
 
 
 def based(text: str) -> tuple[str, int] | None:

@@ -19,9 +19,10 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from dra_grpo.grading.algebra import Algebra, Parsed
+if TYPE_CHECKING:
+    from dra_grpo.grading.algebra import Parsed
 
 _MAX_GOLDS = 4096
 
@@ -33,7 +34,7 @@ def main(arguments: list[str]) -> int:
     replies = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library's print must not end up between the replies
     try:
-        algebra = Algebra()
+        import dra_grpo.grading.algebra  # noqa: F401  sympy comes with it, and its memory counts
     except Exception as error:
         _reply(replies, error=f"{type(error).__name__}: {error}")
         return 1
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> int:
     golds: dict[str, Parsed] = {}
     for line in sys.stdin.buffer:
         request = json.loads(line)
-        _serve(algebra, golds, request["gold"], request["answers"], seconds, replies)
+        _serve(golds, request["gold"], request["answers"], seconds, replies)
         retire = _address_space() > memory // 2
         _reply(replies, done=True, retire=retire)
         if retire:
@@ -49,14 +50,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _serve(
-    algebra: Algebra, golds: dict[str, Parsed], gold: str, answers: list[str], seconds: float, replies: TextIO
-) -> None:
+def _serve(golds: dict[str, Parsed], gold: str, answers: list[str], seconds: float, replies: TextIO) -> None:
+    from dra_grpo.grading import algebra
+
     if gold not in golds:
         if len(golds) >= _MAX_GOLDS:
             golds.clear()
         with _limit(seconds):
-            golds[gold] = algebra.gold(gold)
+            golds[gold] = algebra.parse_gold(gold)
     parsed = golds[gold]
     _reply(replies, gold=bool(parsed))
     for answer in answers if parsed else []:
