@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dra_grpo.grading.latex import plain, spelling, tidy, words
+from dra_grpo.grading.latex import choice, plain, spelling, tidy, words
 from dra_grpo.grading.units import without_unit
 
 
@@ -194,10 +194,25 @@ def test_tidy_settles_and_never_fails(text: str):
         r"5\mathrm{" + "s^{-1}" * 600,
         r"5 \frac{\text{m}" * 200,
         "5" + r" \cdot\text{m}" * 300 + "x",
+        "{" * 2000 + "5" + "}" * 2000,
+        r"\mathbf{" * 450 + "5" + "}" * 450,
+        r"\begin{aligned}" * 270,
+        r"\begin{align}" + r"\\" * 2000 + r"\end{align}",
+        "√(" * 2000,
+        "²" * 4000,
+        "½" * 4000,
+        "*" * 4000,
+        "a**" * 1300,
+        "2" + " 千" * 2000,
+        "5 " + "é" * 4000,
+        "(C) " + "(D " * 1300,
+        "." * 4000 + "x",
     ],
 )
 def test_the_longest_text_that_is_tidied_takes_little_time(text: str):
     start = time.process_time()
-    spelling(tidy(text))
-    words(tidy(text))
+    tidied = tidy(text)
+    spelling(tidied)
+    words(tidied)
+    choice(tidied)
     assert time.process_time() - start < 2

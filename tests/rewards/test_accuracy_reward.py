@@ -15,89 +15,6 @@ from dra_grpo.rewards import AccuracyReward, accuracy_reward
 REWARD = AccuracyReward(workers=1)
 
 
-def score(answer: str, gold: object) -> float | None:
-    return REWARD([rf"So it is \boxed{{{answer}}}."], [gold])[0]
-
-
-@pytest.mark.parametrize(
-    "gold, answer",
-    [
-        (r"\sqrt{8}", r"2\sqrt{2}"),
-        ("x^2 - 1", "(x-1)(x+1)"),
-        (r"1 \pm \sqrt{19}", r"1-\sqrt{19}, 1+\sqrt{19}"),
-        ("(1,2)", r"\left(1, 2\right)"),
-        (r"x \in [-2,7]", "[-2,7]"),
-        (r"k \geqslant 2", r"[2,\infty)"),
-        ("5", "x=5"),
-        ("x=5", "5"),
-        ("y = 2x + 3", "2x + 3"),
-        (r"50\%", "0.5"),
-        (r"\frac{100!}{2^{50}}", r"\frac{100!}{4^{25}}"),
-        ("52_8", "52"),
-        ("4210_{5}", "4210_5"),
-        (r"\text{(C)}", r"\textbf{C}"),
-        (r"\text{Evelyn}", "evelyn"),
-        ("C", "(C)"),
-        (r"\begin{pmatrix} -1/3 \\ 2/3 \end{pmatrix}", r"\begin{pmatrix} -\frac13 \\ \frac23 \end{pmatrix}"),
-        ("6m", "6 m"),
-        ("6.022e23", r"6.022 \times 10^{23}"),
-        ("11", "2 + 9 = 11"),
-        ("-2, 1", r"1,\,-2"),
-        (r"\frac{1 \pm \sqrt{5}}{2}", r"\frac{1-\sqrt5}{2}, \frac{1+\sqrt5}{2}"),
-        (r"x = \frac{1 \pm \sqrt{5}}{2}", r"\frac12 \pm \frac{\sqrt5}{2}"),
-        (r"\frac12+\frac{\sqrt5}2, \frac12-\frac{\sqrt5}2", r"x = \frac{1 \pm \sqrt5}{2}"),
-        (r"\sqrt{2}, -\sqrt{2}, 2\sqrt{2}, -2\sqrt{2}", r"\pm\frac{3\sqrt2 \pm \sqrt2}{2}"),
-        ("[-2,7]", r"-2 \le x \le 7"),
-        (r"(-\infty, 3)", "3 > x"),
-        ("x=3", "3 = x"),
-        ("x < 3", "3 > x"),
-        ("y=2x+3", "y-3=2x"),
-    ],
-)
-def test_equal(gold: str, answer: str):
-    assert score(answer, gold) == 1.0
-
-
-@pytest.mark.parametrize(
-    "gold, answer",
-    [
-        ("5", "5, 6"),
-        ("5", r"5 \text{ or } 6"),
-        ("5", r"5 \text{ or six}"),
-        ("5", "x=1, x=5"),
-        ("5", "5x"),
-        ("5", "5!"),
-        ("5", r"\frac{0}{0}"),
-        ("5", r"5\mathrm{i}"),
-        ("2", "2t"),
-        ("6m", "6"),
-        ("52_8", "52_9"),
-        ("39", "39 million"),
-        ("Evelyn", "Eveyln"),
-        ("x=5", "y=5"),
-        ("[1,2]", "(1,2)"),
-        ("(1,2)", "(2,1)"),
-        ("0", "10^{-20}"),
-        (r"\infty", "0"),
-        ("N=n", "0=0"),
-        ("N=n", "1=2"),
-        ("y=2x+3", "0=0"),
-        ("x^2+1", r"\text{anything}"),
-        ("5", ""),
-        (r"\frac{1 \pm \sqrt{5}}{2}", r"\frac{1+\sqrt5}{2}"),
-        (r"\frac{1 \pm \sqrt{5}}{2}", r"\frac{1 \pm \sqrt{3}}{2}"),
-        ("x=3", "x+2=2x-1"),
-        ("x=0", "2x=x"),
-        ("x < 3", "x+1 < 4"),
-        ("(-2,2)", "x^2 < 4"),
-        (r"(-\infty, 3)", "2x < x+3"),
-        (r"(-\infty, 3)", r"x \le 3"),
-    ],
-)
-def test_different(gold: str, answer: str):
-    assert score(answer, gold) == 0.0
-
-
 def test_an_answer_needs_its_box():
     assert REWARD(["5", "The answer is 5.", r"\boxed{5", r"\boxed{5}"], ["5"] * 4) == [0.0, 0.0, 0.0, 1.0]
 
@@ -124,12 +41,6 @@ def test_a_gold_that_is_no_mathematics_is_compared_as_text_by_the_whole_group():
     gold = r"$f(x)=a x+b$, where $b$ is an arbitrary integer"
     same = r"\boxed{$f(x) = a x+b$, where $b$ is an arbitrary integer.}"
     assert REWARD([same, r"\boxed{f(x)=ax+b}", r"\boxed{5}", "none"], [gold] * 4) == [1.0, 0.0, 0.0, 0.0]
-
-
-def test_verification_is_asked_gold_first():
-    # math-verify: an equation as the answer is taken for its last side, and as the gold it is not.
-    assert score("2x+z=1", "1") == 1.0
-    assert score("1", "2x+z=1") == 0.0
 
 
 def test_columns_of_the_dataset_are_ignored():

@@ -11,7 +11,7 @@ from numbers import Real
 from typing import Literal, get_args
 
 from dra_grpo.errors import UsageError
-from dra_grpo.grading.latex import plain, spelling, tidy, words
+from dra_grpo.grading.latex import choice, plain, spelling, tidy, words
 from dra_grpo.grading.numerals import Numeral, numeral
 
 # Longer answers are compared as text alone; the longest of 1,175 benchmark golds has 204 characters.
@@ -135,18 +135,22 @@ class Gold:
     """A gold answer that can be scored.
 
     Attributes:
-        text: what to compare as mathematics, after `tidy`.
+        written: the answer as it was written, which identifies it.
+        text: what to compare as mathematics: `tidy`, and without a choice's letter if there is more.
         spelling: what to compare as text.
         number: its value where it is a plain number.
         words: its normal form where it is words, which are never compared as mathematics.
+        choice: the letter, where it is one of several choices: `C` or, with its text, `\\textbf{(C)}\\ 15`.
         long: it exceeds `MAX_LENGTH` and is compared as text alone.
     """
 
+    written: str
     text: str
     spelling: str
     number: Numeral | None
     words: str | None
-    long: bool
+    choice: str | None = None
+    long: bool = False
 
 
 def read_gold(raw: object) -> Gold | None:
@@ -159,8 +163,8 @@ def read_gold(raw: object) -> Gold | None:
     Returns:
         The gold; None for None, NaN, other types, and whatever is empty once delimiters are off.
 
-    >>> read_gold("$1,234$.").number
-    Numeral(value=Fraction(1234, 1), exact=True)
+    >>> read_gold("$1,234$.").number.value
+    Fraction(1234, 1)
     >>> read_gold(r"We add, so \\boxed{\\text{even}}.").words
     'even'
     >>> read_gold("3 + 4 = <<3+4=7>>7\\n#### 7").text, read_gold(["12"]).text
@@ -192,11 +196,13 @@ def _read(raw: str) -> Gold | None:
         line = _LAST_LINE.search(raw.strip())
         content = line[1] if line else raw.strip()
     if len(content) > MAX_LENGTH:
-        return Gold(content, content, None, None, long=True)
+        return Gold(content, content, content, None, None, long=True)
     text = tidy(content)
     if not plain(text):
         return None
-    return Gold(text, spelling(text), numeral(text), words(text), long=False)
+    letter, behind = choice(text) or (None, "")
+    compared = behind or letter or text
+    return Gold(content, compared, spelling(compared), numeral(compared), words(behind or text), letter)
 
 
 @dataclass
@@ -257,7 +263,7 @@ def check_golds(golds: Iterable[object]) -> GoldReport:
         elif gold.long or (gold.number is None and len(_PROSE.findall(gold.text)) >= _MAX_WORDS):
             report.text_only.append((row, shortened, r"expected an answer, a \boxed{} or a last line '#### answer'"))
         else:
-            again = read_gold(rf"\boxed{{{gold.text}}}")
+            again = read_gold(rf"\boxed{{{gold.written}}}")
             if again is None or again.spelling != gold.spelling:
                 report.unequal.append((row, shortened, f"in a box it is read as {again and again.text!r}"))
     return report

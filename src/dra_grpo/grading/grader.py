@@ -14,7 +14,7 @@ from dra_grpo.grading.answers import MAX_LENGTH, Extract, Gold, final_answer, re
 from dra_grpo.grading.pool import Job, WorkerPool
 from dra_grpo.grading.shortcuts import fast_verdict
 
-Question = tuple[str, str]  # gold, answer as written
+Question = tuple[str, str]  # gold and answer, both as written
 Decision = tuple[bool, str]  # equal, how it was found
 
 _MAX_KNOWN = 16384
@@ -74,7 +74,7 @@ class Grader:
             raise UsageError(f"{len(texts)} completions came with {len(golds)} solutions; expected one for each")
         rows = [(read_gold(raw), final_answer(text, extract)) for text, raw in zip(texts, golds, strict=True)]
         decisions = self._decide(
-            {(gold.text, answer): gold for gold, answer in rows if gold is not None and answer is not None}
+            {(gold.written, answer): gold for gold, answer in rows if gold is not None and answer is not None}
         )
         verdicts = [_verdict(gold, answer, decisions) for gold, answer in rows]
         with self._lock:
@@ -88,23 +88,25 @@ class Grader:
 
     def _decide(self, golds: dict[Question, Gold]) -> dict[Question, Decision]:
         decisions: dict[Question, Decision] = {}
-        hard: dict[str, list[tuple[str, str]]] = {}  # gold: the answers that need algebra, as written and tidied
-        for (gold, answer), read in golds.items():
-            if known := self._known.get((gold, answer)):
-                decisions[gold, answer] = known
+        hard: dict[
+            str, list[tuple[Question, str]]
+        ] = {}  # gold as mathematics: what needs algebra, and the answer tidied
+        for question, gold in golds.items():
+            if known := self._known.get(question):
+                decisions[question] = known
                 continue
-            equal, how = fast_verdict(read, answer)
-            if equal is None and gold in self._no_mathematics:
-                equal, how = False, "text"
-            if equal is None:
-                hard.setdefault(gold, []).append((answer, how))
+            equal, how = fast_verdict(gold, question[1])
+            if equal is not None:
+                decisions[question] = equal, how
+            elif gold.text in self._no_mathematics:
+                decisions[question] = False, "text"
             else:
-                decisions[gold, answer] = equal, how
+                hard.setdefault(gold.text, []).append((question, how))
         decisions |= self._compare(hard)
         self._remember(decisions)
         return decisions
 
-    def _compare(self, hard: dict[str, list[tuple[str, str]]]) -> dict[Question, Decision]:
+    def _compare(self, hard: dict[str, list[tuple[Question, str]]]) -> dict[Question, Decision]:
         """The decisions of the workers, on jobs of a few answers to one gold each."""
         decisions: dict[Question, Decision] = {}
         chunks = [
@@ -118,9 +120,9 @@ class Grader:
             if not job.mathematics:
                 self._no_mathematics.add(job.gold)
             outcomes = job.outcomes if job.mathematics else ["text"] * len(pairs)
-            for (answer, _), outcome in zip(pairs, outcomes, strict=True):
+            for (question, _), outcome in zip(pairs, outcomes, strict=True):
                 how = "mathematics" if outcome in ("equal", "different") else outcome
-                decisions[job.gold, answer] = outcome == "equal", how
+                decisions[question] = outcome == "equal", how
         return decisions
 
     def _remember(self, decisions: dict[Question, Decision]) -> None:
@@ -137,7 +139,7 @@ def _verdict(gold: Gold | None, answer: str | None, decisions: dict[Question, De
         return Verdict(None, "unscorable", answer)
     if answer is None:
         return Verdict(0.0, "unboxed", None)
-    equal, how = decisions[gold.text, answer]
+    equal, how = decisions[gold.written, answer]
     return Verdict(float(equal), how, answer)
 
 

@@ -1,8 +1,9 @@
-"""One spelling for what people write in several: delimiters, spacing, scientific notation, words."""
+"""One spelling for what people write in several: delimiters, fonts, Unicode, spacing, scientific notation, words."""
 
 from __future__ import annotations
 
 import re
+from unicodedata import normalize
 
 from dra_grpo.grading.units import without_unit
 
@@ -18,18 +19,56 @@ _CHARACTERS = str.maketrans(
         "∞": r"\infty ",
         "≤": r"\le ",
         "≥": r"\ge ",
-        "°": r"^\circ",
+        "∈": r"\in ",
+        "°": r"^\circ ",
+        "⁄": "/",
+        "∕": "/",
+        "…": r"\dots ",
+        "⋯": r"\dots ",
         "。": ".",
+        "、": ", ",
+        "，": ", ",
+        "｛": r"\{",
+        "｝": r"\}",
     }
 )
 
-# Applied in this order, to texts of at most MAX_LENGTH characters (gold.py).
+# Characters that say by their shape what LaTeX says by a command; applied before `NFKC`, which would flatten them.
+_SHAPES = [
+    (re.compile("[\u2070\xb9\xb2\xb3\u2074-\u207f]+"), lambda run: f"^{{{run[0]}}}"),
+    (re.compile("[\u2080-\u208e]+"), lambda run: f"_{{{run[0]}}}"),
+    (re.compile("[\xbc-\xbe\u2150-\u215e]"), lambda one: f"\\frac{{{normalize('NFKC', one[0]).replace('⁄', '}{')}}}"),
+    (
+        re.compile(r"([√∛∜])\s*(?:\(([^()]*)\)|([0-9]+(?:\.[0-9]+)?|[A-Za-z])|(?=\{))"),
+        lambda root: _ROOTS[root[1]] + (f"{{{root[2] or root[3]}}}" if root[2] or root[3] else ""),
+    ),
+]
+_ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
+
+_FONT = (
+    r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)|mbox|operatorname|emph|boldsymbol|bm|pmb|"
+    r"underline)"
+)
+
+# Applied in this order, to texts of at most MAX_LENGTH characters (answers.py).
 _REWRITES = [
-    (re.compile(r"\\(?:displaystyle|textstyle|limits)(?![A-Za-z])"), " "),
+    (
+        re.compile(
+            r"\\(?:displaystyle|textstyle|limits|bfseries|itshape|normalsize|[lL]arge|LARGE|[hH]uge)(?![A-Za-z])"
+        ),
+        " ",
+    ),
+    (re.compile(r"\{\s*\\(bf|it|rm|sf|tt)(?![A-Za-z])\s*|\\(bf|it|rm|sf|tt)\s*\{"), r"\\math\1\2{"),
+    (re.compile(r"\\(?:bf|it|rm|sf|tt)(?![A-Za-z])"), " "),
+    (re.compile(r"\\(?:boldsymbol|bm|pmb|underline)\s*(?=\{)|\\(?:text)?color\s*\{[A-Za-z]+\}"), ""),
+    (re.compile(_FONT + r"\s*\{([^{}A-Za-z\\]*[0-9][^{}A-Za-z\\]*)\}"), r"{\1}"),
+    (re.compile(r"(?<=[0-9A-Za-z)}])\s*\*\*\s*(-?[0-9A-Za-z]+|\([^()]*\))"), r"^{\1}"),
     (re.compile(r"\\[dtc]frac(?![A-Za-z])"), r"\\frac"),
     (re.compile(r"\\(?:left|right|[bB]igg?[lr]?)\s*\.(?!\d)"), ""),
     (re.compile(r"\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z])"), ""),
     (re.compile(r"\\(g|l)eqslant(?![A-Za-z])"), r"\\\1e"),
+    (re.compile(r"\\[lc]dots(?![A-Za-z])|\\dots[cbmio](?![A-Za-z])|(?<=[\s,+])\.\.\."), r"\\dots "),
+    (re.compile(r"(?<=[0-9])(\.[0-9]+)\s*\\dots\s*$"), r"\1"),
     (re.compile(r"(?<=\$),(?=\$)"), ", "),  # `$100$,$200$` is a list, not 100,200
     (re.compile(r"\\\$|[$€£]"), ""),
     (re.compile(r"(?<!\\)\\[()\[\]]"), " "),
@@ -45,12 +84,22 @@ _REWRITES = [
     (re.compile(r"(?<![\w.])([0-9]{1,40}(?:\.[0-9]{0,40})?)[eE]([+-]?[0-9]{1,4})(?![\w.])"), r"\1 \\times 10^{\2}"),
 ]
 
-_WRAPPED = re.compile(
-    r"\\(?:text|textbf|textit|textrm|textnormal|mathrm|mathbf|mathit|mbox|operatorname|bf|rm)\s*\{([^{}]*)\}"
+_LINES = re.compile(
+    r"\\begin\s*\{(aligned|align\*?|gathered|gather\*?|split|equation\*?)\}(.*)\\end\s*\{\1\}", re.DOTALL
 )
+_RELATION = re.compile(r"\s*(?:[=<>]|\\(?:le|ge|leq|geq|approx|equiv)(?![A-Za-z]))")
+_MARKDOWN = re.compile(r"([*_`]{1,3})([^*`]+)\1")
+_END = re.compile(r"(?:\s|\.|\\\\)+$")
+_WRAPPED = re.compile(_FONT + r"\s*\{([^{}]*)\}")
+_CONSTANT = re.compile(r"\\(?:math|text)(?:rm|it|normal)?\s*\{\s*([ei])\s*\}")
+_MAX_WRAPPERS = 4  # one in the other around an answer
 _QUANTITY = re.compile(r"\s*[-+]?\s*\.?[0-9]")
+_OPENING = re.compile(rf"(?:{_FONT}\s*)?\{{")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9])\s+|\s+(?![A-Za-z0-9])")
 _NAME = re.compile(r"\(?[A-Za-z][A-Za-z' -]*\)?")
+_CHOICE = re.compile(r"(?:\(\s*([A-Z])\s*\)|([A-Z])\s*[).:]|([A-Z])$)(?!\S)\s*+(?![,+*/^=<>&]|(?:and|or|[A-Z])\b)(.*)")
+_ANOTHER = re.compile(r"\(\s*[A-Z]\s*\)|\b[A-Z]\)")
 
 
 def tidy(text: str) -> str:
@@ -63,12 +112,48 @@ def tidy(text: str) -> str:
     >>> print(tidy(r"\\$10,\\!080 \\text{ per year}"), tidy("6.022e23"), tidy(r"90^{\\circ}"), sep="; ")
     10,080; 6.022 \\times 10^{23}; 90
     """
-    text = text.translate(_CHARACTERS)
+    if not text.isascii():
+        for pattern, write in _SHAPES:
+            text = pattern.sub(write, text)
+        text = normalize("NFKC", text.translate(_CHARACTERS)).translate(_CHARACTERS)
+    else:
+        text = text.translate(_CHARACTERS)
+    text = text.strip()
+    if marked := _MARKDOWN.fullmatch(text):
+        text = marked[2]
+    if lines := _LINES.fullmatch(text):
+        text = _joined(lines[2])
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
-    text = " ".join(text.split()).rstrip(".").rstrip()
-    wrapped = _WRAPPED.fullmatch(text)
-    return without_unit(wrapped[1].strip() if wrapped and _QUANTITY.match(wrapped[1]) else text)
+    text = _END.sub("", " ".join(text.split()))
+    for _ in range(_MAX_WRAPPERS):
+        text = _content(text)
+    if not _WRAPPED.fullmatch(text):
+        text = _CONSTANT.sub(r"{\1}", text)
+    return without_unit(text)
+
+
+def _joined(lines: str) -> str:
+    """The lines of `aligned`: one that starts with a relation goes on with the one before, others make a list."""
+    joined = ""
+    for line in filter(str.strip, re.split(r"\\\\(?:\[[^]]*\])?", lines.replace("&", " "))):
+        joined += line if not joined or _RELATION.match(line) else f", {line}"
+    return joined
+
+
+def _content(text: str) -> str:
+    """What the braces hold, or a font that marks no word, if one of them holds all of `text`; else `text`."""
+    opening = _OPENING.match(text)
+    if not opening or not text.endswith("}"):
+        return text
+    depth = 0
+    for brace in _BRACE.finditer(text, opening.end() - 1):
+        depth += {"{": 1, "}": -1}.get(brace[0], 0)
+        if depth == 0 and brace.end() < len(text):
+            return text
+    content = text[opening.end() : -1].strip()
+    is_word = opening[0] != "{" and not _QUANTITY.match(content) and "\\" not in content
+    return text if depth or is_word else content
 
 
 def spelling(text: str) -> str:
@@ -102,3 +187,15 @@ def plain(text: str) -> str:
     ('c', 'evelyn')
     """
     return " ".join(_WRAPPED.sub(r"\1", text).lower().strip("() \t.").split())
+
+
+def choice(text: str) -> tuple[str, str] | None:
+    """The letter of a choice in `tidy` text and what is written behind it; None where it is anything else.
+
+    >>> choice(r"\\textbf{(C)} 15"), choice(r"\\text{C. }x"), choice("C)"), choice("C + 1"), choice("(C) or (D)")
+    (('C', '15'), ('C', 'x'), ('C', ''), None, None)
+    """
+    match = _CHOICE.fullmatch(_WRAPPED.sub(r"\1 ", text).strip())
+    if not match or _ANOTHER.search(match[4]):
+        return None
+    return match[1] or match[2] or match[3], match[4].strip()

@@ -38,10 +38,10 @@ class Numeral:
 def numeral(text: str) -> Numeral | None:
     """The number that `tidy` text spells out, or None where it is anything else.
 
-    >>> numeral("-1,234.50"), numeral(r"1\\frac{4}{5}").value, numeral(r"6 \\times 10^{-2}").value
-    (Numeral(value=Fraction(-2469, 2), exact=False), Fraction(9, 5), Fraction(3, 50))
-    >>> numeral(r"0.1\\overline{6}"), numeral("2 3/4").value
-    (Numeral(value=Fraction(1, 6), exact=True), Fraction(11, 4))
+    >>> numeral("-1,234.50%"), numeral(r"1\\frac{4}{5}").value, numeral(r"6 \\times 10^{-2}").value
+    (Numeral(value=Fraction(-2469, 2), exact=False, percent=True), Fraction(9, 5), Fraction(3, 50))
+    >>> numeral(r"0.1\\overline{6}").value, numeral("2 3/4").value
+    (Fraction(1, 6), Fraction(11, 4))
     >>> numeral("1/0") is None, numeral("2x") is None
     (True, True)
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dra_grpo.grading.answers import MAX_LENGTH, Gold
-from dra_grpo.grading.latex import plain, spelling, tidy
+from dra_grpo.grading.latex import choice, plain, spelling, tidy
 from dra_grpo.grading.numerals import based, numeral, same_number
 
 _ASSIGNMENT = re.compile(r"^[A-Za-z]\s*=")  # `x = 5` answers a gold of 5
@@ -30,6 +30,11 @@ def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
     if gold.long or len(answer) > MAX_LENGTH:
         return _long_verdict(gold, answer)
     text = tidy(answer)
+    if gold.choice and (chosen := choice(text)):
+        letter, behind = chosen
+        if letter != gold.choice or not behind or gold.text == letter:
+            return letter == gold.choice, "words"
+        text = behind
     spelled = spelling(text)
     if spelled == gold.spelling:
         return True, "text"

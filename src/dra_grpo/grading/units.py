@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import re
 
+# Letters of any script; Greek ones are variables, but for those that units use.
+_LETTER = r"[^\W\d_\u0370-\u03ff]"
+_LETTER_OR_PREFIX = rf"(?:{_LETTER}|[μΩ])"
+_OTHER_SCRIPT = r"[^\W\d_\x00-\u058f]"  # beyond Latin, Greek and Cyrillic: what is one word needs no space
 _EXPONENT = r"\^ ?(?:-?[0-9]|\{ ?-?[0-9]{1,2} ?\})"
 _FACTOR = (
     r"(?:\\mu ?)?\\(?:text|mbox|mathrm|textrm|textnormal|rm) ?"
-    rf"\{{(?:[A-Za-zÅµμΩ ()./-]|\\cdot|{_EXPONENT})+\}} ?(?:{_EXPONENT})?"
+    rf"\{{(?:{_LETTER_OR_PREFIX}|[ ()./'-]|\\cdot|{_EXPONENT})+\}} ?(?:{_EXPONENT})?"
 )
 _PRODUCT = rf"{_FACTOR}(?: ?(?:/|\\cdot)? ?{_FACTOR})*"
-_DEGREES = re.compile(r"(?<=[0-9]) ?\^ ?(?:\\circ|\{ ?\\circ ?\})$")
-_MARKED = re.compile(rf"(?:(?<=[0-9}})\]])|(?<=\\pi)) ?({_PRODUCT}|\\frac ?\{{ ?{_PRODUCT}\}} ?\{{ ?{_PRODUCT}\}}) ?$")
-_BARE = re.compile(rf"(?<=[0-9}})]) ([A-Za-z][A-Za-z ./-]*)(?:{_EXPONENT})?$")
-_ATTACHED = re.compile(rf"(?<=[0-9}})])(cm|mm|km|kg|mg|ft|mph|lbs?|hrs?)(?:{_EXPONENT})?$")
-_WORD = re.compile(r"\\[A-Za-z]+|(/?[A-Za-zÅµμΩ]+)")
+_DEGREES = re.compile(r"(?<=[0-9]) ?\^ ?(?:\\circ|\{ ?\\circ ?\})(?: ?[CFK])?$")
+_MARKED = re.compile(
+    rf"(?:(?<=[0-9}})\]])|(?<=\\pi)|(?<=\\circ)) ?({_PRODUCT}|\\frac ?\{{ ?{_PRODUCT}\}} ?\{{ ?{_PRODUCT}\}}) ?$"
+)
+_BARE = re.compile(rf"(?<=[0-9}})]) ({_LETTER}(?:{_LETTER}|[ ./'-])*)(?:{_EXPONENT})?$")
+_ATTACHED = re.compile(rf"(?<=[0-9}})])(cm|mm|km|kg|mg|ft|mph|lbs?|hrs?|{_OTHER_SCRIPT}+)(?:{_EXPONENT})?$")
+_WORD = re.compile(rf"\\[A-Za-z]+|(/?{_LETTER_OR_PREFIX}+)")
 
-_SHORT = re.compile("cm|mm|km|kg|mg|ft|in|yd|hr|lb|oz|m[lL]|sq|of|/[hs]")
+_SHORT = re.compile("cm|mm|km|kg|mg|ft|in|yd|hr|lb|oz|m[lL]|sq|of|/[hs]|мм|см|км|кг|мг|мл|/ч")
 # What a font command marks as a unit; `i` and `e` are numbers, `\text{pm}` is a time, and a bare letter is a variable.
 _SHORT_MARKED = re.compile(
-    f"{_SHORT.pattern}|/?(?:[ndcmkMGTµμ]?(?:[mshgLlNJWVKCFATHΩ]|Hz|Pa|eV|pc)|Å|AU|ly|yr|dB|Wb|Bq|Sv|Gy)"
+    f"{_SHORT.pattern}|/?(?:[ndcmkMGTµμ]?(?:[mshgLlNJWVKCFATHΩ]|Hz|Pa|eV|pc)|Å|AU|ly|yr|dB|Wb|Bq|Sv|Gy|[мглчс])"
 )
 # Words behind a number that change it, or join it to another answer.
 _NO_UNIT = re.compile(
     "and|or|not|nor|but|either|neither|if|plus|minus|times|over|mod|base|hundreds?|thousands?|[mb]illions?|trillions?|"
     "dozens?|half|halves|thirds?|quarters?|tenths?|percent(age)?|pct|factorial|squared|cubed|inf|infinity|root|"
-    "sin|cos|tan|log|exp|sqrt|choose",
+    "sin|cos|tan|log|exp|sqrt|choose|"
+    "oder|und|oppure|или|moins|fois|mal|non|nicht|"
+    "mille|mil|mila|millones|mill[oó]n|milhões|mili?ard\\w*|milli?ard\\w*|million\\w*|tausend|hundert|dutzend|"
+    "centaines?|cientos|cento|douzaines?|docenas?|demie?|medi[ao]|halbe?|"
+    "тыс|тысяч[аи]?|сотен|сотня|млн|млрд|миллион\\w*|миллиард\\w*|половин\\w*|"
+    # A number, "or" or "and" somewhere in it, unless it is a kilogram, kilometre, kilowatt or kilocalorie.
+    ".*(?:[万萬亿億兆百十半倍或和与與及]|千(?![克米瓦卡])|[만억조천백]|लाख|करोड़|हज़ार|ล้าน|พัน).*",
     re.IGNORECASE,
 )
 
@@ -52,5 +64,6 @@ def without_unit(text: str) -> str:
 def _is_unit(unit: str, short: re.Pattern[str]) -> bool:
     words = [word for word in _WORD.findall(unit) if word]  # not the commands
     return bool(words) and all(
-        (len(word) > 2 or short.fullmatch(word)) and not _NO_UNIT.fullmatch(word) for word in words
+        (len(word) > 2 or short.fullmatch(word) or re.match(_OTHER_SCRIPT, word)) and not _NO_UNIT.fullmatch(word)
+        for word in words
     )
