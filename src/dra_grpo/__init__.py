@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dra_grpo.adjuster import Adjuster
+    from dra_grpo.config import DRAConfig
     from dra_grpo.core import (
         Adjusted,
         Rollouts,
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
         logdet,
     )
     from dra_grpo.embedders import EMBEDDERS
+    from dra_grpo.engines.trl import DiversityAwareMixin as DiversityAwareMixin
+    from dra_grpo.engines.trl import DRAGRPOTrainer as DRAGRPOTrainer
+    from dra_grpo.engines.trl import DRARLOOTrainer as DRARLOOTrainer
     from dra_grpo.methods import METHODS
     from dra_grpo.methods.adjust import adjust_rewards
     from dra_grpo.methods.method import method
@@ -33,13 +38,21 @@ _HOMES = {
     "EMBEDDERS": "dra_grpo.embedders",
     "METHODS": "dra_grpo.methods",
     "adjust_rewards": "dra_grpo.methods.adjust",
+    "Adjuster": "dra_grpo.adjuster",
+    "DRAConfig": "dra_grpo.config",
+    "DRAGRPOTrainer": "dra_grpo.engines.trl",
+    "DRARLOOTrainer": "dra_grpo.engines.trl",
+    "DiversityAwareMixin": "dra_grpo.engines.trl",
     "method": "dra_grpo.methods.method",
 }
 
+# The trainers are left out: they import trl, which `from dra_grpo import *` should not.
 __all__ = [
     "EMBEDDERS",
     "METHODS",
     "Adjusted",
+    "Adjuster",
+    "DRAConfig",
     "Rollouts",
     "adjust_rewards",
     "cosine_similarity",
@@ -58,4 +71,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_HOMES})

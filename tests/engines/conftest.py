@@ -58,12 +58,14 @@ def make_trainer(
     chat=False,
     model=None,
     trainer_class=None,
+    trainer_arguments=None,
     peft_config=None,
+    rollout_func=None,
     **args,
 ):
     """A DRA trainer of the tiny policy: 3 groups of 4 a step unless told otherwise."""
     from datasets import Dataset
-    from trl import GRPOConfig, RLOOConfig
+    from trl import GRPOConfig, RLOOConfig, RLOOTrainer
 
     from dra_grpo.engines.trl import DRAGRPOTrainer, DRARLOOTrainer
 
@@ -88,14 +90,19 @@ def make_trainer(
     rows = [[{"role": "user", "content": p}] if chat else p for p in prompts]
     if chat:
         tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
-    return (trainer_class or (DRARLOOTrainer if rloo else DRAGRPOTrainer))(
+    kind = trainer_class or (DRARLOOTrainer if rloo else DRAGRPOTrainer)
+    rloo = rloo or issubclass(kind, RLOOTrainer)
+    more = {"dra": dra} if trainer_arguments is None else trainer_arguments
+    if rollout_func is not None:
+        more = {**more, "rollout_func": rollout_func}
+    return kind(
         model=policy,
         reward_funcs=list(rewards),
         args=(RLOOConfig if rloo else GRPOConfig)(**{**settings, **args}),
         train_dataset=Dataset.from_list([{"prompt": p} for p in rows]),
         processing_class=tokenizer,
-        dra=dra,
         peft_config=peft_config,
+        **more,
     )
 
 

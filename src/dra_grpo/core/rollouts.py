@@ -136,6 +136,7 @@ class Adjusted:
         index: the groups, over flat rows.
         advantages: None at the reward stage.
         std_floor: least σ that rewards of the reward stage are divided by.
+        measures_smi: whether the method measures SMI at all.
 
     The tensors are shaped like the raw rewards. Unscorable rows are NaN in rewards, weights and smi, and 0 in
     advantages.
@@ -147,6 +148,7 @@ class Adjusted:
     index: GroupIndex
     advantages: Tensor | None = None
     std_floor: float = 0.0
+    measures_smi: bool = True
 
     @property
     def stage(self) -> Stage:
@@ -174,20 +176,18 @@ class Adjusted:
         return grpo_advantages(flat, self.index.group, scale, eps, self.std_floor).reshape(self.rewards.shape)
 
     @classmethod
-    def from_weights(cls, rollouts: Rollouts, weights: Tensor, smi: Tensor, std_floor: float = 0.0) -> Adjusted:
+    def from_weights(
+        cls, rollouts: Rollouts, weights: Tensor, smi: Tensor | None = None, std_floor: float = 0.0
+    ) -> Adjusted:
         """R̃ = R·w, with the unscorable rows marked."""
-        blank = torch.where(rollouts.scored, 0.0, torch.nan)
-        rewards = rollouts.precise_rewards * weights
-        return cls(rewards, weights + blank, smi + blank, rollouts.index, std_floor=std_floor)
+        return cls._made(rollouts, rollouts.precise_rewards * weights, weights, smi, std_floor=std_floor)
 
     @classmethod
     def from_rewards(cls, rollouts: Rollouts, rewards: Tensor, smi: Tensor | None = None) -> Adjusted:
         """Adjusted rewards as they are, weights being R̃/R."""
         raw = rollouts.precise_rewards
-        blank = torch.where(rollouts.scored, 0.0, torch.nan)
         weights = torch.where(raw == 0, 1.0, rewards / torch.where(raw == 0, 1.0, raw))
-        smi = torch.zeros_like(raw) if smi is None else smi
-        return cls(rewards + blank, weights + blank, smi + blank, rollouts.index)
+        return cls._made(rollouts, rewards, weights, smi)
 
     @classmethod
     def from_advantages(
@@ -195,11 +195,30 @@ class Adjusted:
     ) -> Adjusted:
         """Advantages in place of the engine's own; the rewards stay raw."""
         raw = rollouts.precise_rewards
-        blank = torch.where(rollouts.scored, 0.0, torch.nan)
-        weights = torch.ones_like(raw) if weights is None else weights
-        smi = torch.zeros_like(raw) if smi is None else smi
         advantages = torch.where(rollouts.scored, advantages, 0.0)
-        return cls(raw, weights + blank, smi + blank, rollouts.index, advantages)
+        return cls._made(rollouts, raw, torch.ones_like(raw) if weights is None else weights, smi, advantages)
+
+    @classmethod
+    def _made(
+        cls,
+        rollouts: Rollouts,
+        rewards: Tensor,
+        weights: Tensor,
+        smi: Tensor | None,
+        advantages: Tensor | None = None,
+        std_floor: float = 0.0,
+    ) -> Adjusted:
+        blank = torch.where(rollouts.scored, 0.0, torch.nan)
+        measured = torch.zeros_like(rollouts.precise_rewards) if smi is None else smi
+        return cls(
+            rewards + blank,
+            weights + blank,
+            measured + blank,
+            rollouts.index,
+            advantages,
+            std_floor,
+            measures_smi=smi is not None,
+        )
 
     def without(self, rows: Tensor) -> Adjusted:
         """The same with the rows of a bool mask marked as unscorable."""

@@ -12,35 +12,39 @@ from dra_grpo.core import Adjusted, GroupIndex, Rollouts
 from dra_grpo.core.similarity import unit_rows
 
 
-def step_figures(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]:
-    """Figures of one adjusted batch, over scored rows; a figure without a row to speak of is NaN.
+def step_diagnostics(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]:
+    """Diagnostics of one adjusted batch, over scored rows; NaN where there is no row to speak of.
 
     Returns:
-        raw_reward: mean raw reward.
-        smi: mean SMI.
-        similarity: mean cosine of two completions of a group (only with embeddings).
+        raw_reward, adjusted_reward: mean raw and mean adjusted reward.
+        smi: mean SMI, where the method measures one.
+        similarity: mean cosine of two completions of a group, with embeddings.
         weight_min, weight_max: extreme weights.
         effective_sample_size: (Σw)² / Σw², mean over groups, in completions.
         raw_zero_variance: share of groups whose raw rewards are all equal.
-        inversions: wrong completions that end above a correct one of their group, as a count.
+        inversions: wrong completions that end above a correct one of their group, as a count, where it is known which
+            are correct.
     """
     index, scored = rollouts.index, rollouts.scored
     weights = adjusted.weights[scored]
     square = index.sum(torch.where(scored, adjusted.weights, 0.0).square())
     total = index.sum(torch.where(scored, adjusted.weights, 0.0))
     filled = index.sum(scored.long()) > 0
-    figures = {
+    found = {
         "raw_reward": rollouts.rewards[scored].mean(),
-        "smi": adjusted.smi[scored].mean(),
+        "adjusted_reward": adjusted.rewards[scored].mean(),
         "weight_min": weights.min() if len(weights) else torch.tensor(torch.nan),
         "weight_max": weights.max() if len(weights) else torch.tensor(torch.nan),
         "effective_sample_size": (total.square() / square)[filled].mean(),
         "raw_zero_variance": zero_variance(rollouts)[filled].float().mean(),
-        "inversions": inversions(rollouts, adjusted).sum(),
     }
+    if adjusted.measures_smi:
+        found["smi"] = adjusted.smi[scored].mean()
+    if rollouts.correct is not None:
+        found["inversions"] = inversions(rollouts, adjusted).sum()
     if rollouts.embeddings is not None:
-        figures["similarity"] = mean_similarity(rollouts)
-    return {name: value.item() for name, value in figures.items()}
+        found["similarity"] = mean_similarity(rollouts)
+    return {name: value.item() for name, value in found.items()}
 
 
 def zero_variance(rollouts: Rollouts) -> Tensor:

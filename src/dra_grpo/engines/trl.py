@@ -1,52 +1,38 @@
 """DRA inside TRL's own trainers: a mixin over three of their methods, no fork.
 
-TRL calls `_calculate_rewards` with this process's rows and gets back the rewards of all processes, in rank order, in
+`_calculate_rewards` is called with this process's rows and returns the rewards of all processes, in rank order, in
 contiguous blocks of `num_generations` rows a prompt: only there are groups whole when they span processes. The mixin
-adds one column to that table, R̃ − R. TRL's own sum over columns is then the adjusted reward, every other column stays
-the true raw one, and nothing else of the trainer has to know. Advantage-stage methods replace TRL's advantages.
+takes the adjustment from there and puts its advantages in the place of TRL's. The table of rewards, and whatever TRL
+logs of it, stays the raw one; reward functions, their names and their weights are the user's alone.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from dra_grpo.completions import part, policy_text
+from dra_grpo.adjuster import Adjuster
+from dra_grpo.completions import has_images, policy_text
 from dra_grpo.config import DRAConfig
-from dra_grpo.core import Adjusted, Rollouts
-from dra_grpo.embedders import Embedder, as_embedder
+from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
-from dra_grpo.engines.checks import check_config, check_hooks, correctness_column
-from dra_grpo.engines.diagnostics import distinct_share, step_figures, text_keys
+from dra_grpo.engines.checks import correctness_column
+from dra_grpo.engines.diagnostics import distinct_share, step_diagnostics, text_keys
+from dra_grpo.engines.trl_internals import EPS, Generated, check_attributes, check_hooks
 from dra_grpo.errors import UsageError, require
 from dra_grpo.methods import METHODS
-from dra_grpo.registry import load_path
 
 require("trl", "trl", "the TRL engine")
 
 from accelerate.utils import gather_object  # noqa: E402
 from trl import GRPOTrainer, RLOOTrainer  # noqa: E402
-
-HOOKS = {
-    "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
-    "_generate_and_score_completions": ["inputs"],
-    "_generate": ["prompts"],
-}
-"""The trainer's methods that are overridden, with the parameters they must have."""
-
-
-TRL_EPS = 1e-4
-"""What TRL adds to σ."""
-
-
-def dra_adjustment(completions: Sequence[Any], **columns: Any) -> list[None]:
-    """Holds the adjustment's place among the reward functions; None, so that TRL still warns of unscorable rows."""
-    return [None] * len(completions)
-
+from trl.trainer.utils import nanstd  # noqa: E402
 
 _Trainer: Any = object
 """What the mixin is mixed into: for a type checker, anything."""
@@ -58,105 +44,107 @@ class DiversityAwareMixin(_Trainer):
     Args:
         *args, **kwargs: the trainer's own.
         dra: what to adjust and how.
-        embedder: an embedder object in place of `dra.embedder`.
+        embedder: an embedder, or a function from N texts to (N, D) rows, in place of `dra.embedder`.
 
     Attributes:
         adjustment: the rollouts of the last training batch, of all processes, and what the method made of them.
 
     Raises:
         UsageError: a setting that cannot work, before anything is trained.
-        RuntimeError: a TRL whose hooks are not the ones this was written for.
+        RuntimeError: a trainer whose hooks or advantages are not the ones this was written for.
     """
 
-    def __init__(self, *args: Any, dra: DRAConfig | None = None, embedder: Embedder | None = None, **kwargs: Any):
-        check_hooks(super(), HOOKS)
-        self._dra = dra or DRAConfig()
-        check_config(self._dra)
-        self._method = METHODS.find(self._dra.method)
-        self._options = dict(self._dra.method_options)
-        self._needs = self._method.needs(**self._options)
-        if self._method.stage == "advantage" and not isinstance(self, GRPOTrainer):
+    def __init__(self, *args: Any, dra: DRAConfig | None = None, embedder: Any = None, **kwargs: Any):
+        check_hooks(super())
+        dra = dra or DRAConfig()
+        method = METHODS.find(dra.method)
+        method.check(**dra.method_options)  # before a model is loaded
+        if method.stage == "advantage" and not isinstance(self, GRPOTrainer):
             raise UsageError(
-                f"method {self._method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own; "
+                f"method {method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own; "
                 "use a GRPO trainer, or a method of the reward stage"
             )
         super().__init__(*args, **kwargs)
+        check_attributes(self)
         if getattr(self, "multi_objective_aggregation", "sum_then_normalize") != "sum_then_normalize":
             raise UsageError(
                 f"multi_objective_aggregation={self.multi_objective_aggregation!r} normalises each reward function by "
                 "itself, which leaves no total reward to adjust; use 'sum_then_normalize'"
             )
-        self._method.check(group_size=self.num_generations, **self._options)
-        self._correctness_column = correctness_column(self.reward_func_names, self._dra.correctness_reward)
-        self._options |= self._trainer_options()
-        self._embedder = self._build_embedder(embedder) if "embeddings" in self._needs else None
-        self._answer = load_path(self._dra.answer) if self._dra.answer else None
+        if embedder is None and dra.embedder == PolicyEmbedder.name:
+            dra = replace(
+                dra, embedder_options={"batch_size": self.args.per_device_train_batch_size} | dra.embedder_options
+            )
+        self._adjuster = Adjuster.of(
+            dra,
+            embedder,
+            group_size=self.num_generations,
+            # Without it every rank of a machine would put its encoder on the first GPU.
+            device=str(self.accelerator.device),
+            scale=getattr(self, "scale_rewards", None),
+            eps=EPS,
+        )
+        self._correctness_column = correctness_column(
+            self.reward_func_names, dra.correctness_reward, self._adjuster.reads_correct
+        )
         self.adjustment: tuple[Rollouts, Adjusted] | None = None
-        self._prompt_ids: list[list[int]] = []
-        self._sampling_logprobs: list[list[float]] | None = None
-        # New lists and a new tensor: the caller's reward functions and `args.reward_weights` stay as they were.
-        self.reward_funcs = [*self.reward_funcs, dra_adjustment]
-        self.reward_func_names = [*self.reward_func_names, dra_adjustment.__name__]
-        self.reward_processing_classes = [*self.reward_processing_classes, None]
-        self.reward_weights = torch.cat([self.reward_weights, torch.ones(1)])
-
-    def _trainer_options(self) -> dict[str, Any]:
-        """The method's options that the trainer decides: its normalisation."""
-        known = self._method.options
-        scale = {"scale": getattr(self, "scale_rewards", None), "eps": TRL_EPS}
-        return {k: v for k, v in scale.items() if k in known and k not in self._options and v is not None}
-
-    def _build_embedder(self, embedder: Embedder | None) -> Embedder | PolicyEmbedder:
-        if embedder is not None:
-            return as_embedder(embedder)
-        options = dict(self._dra.embedder_options)
-        if self._dra.embedder == PolicyEmbedder.name:
-            options.setdefault("batch_size", self.args.per_device_train_batch_size)
-        return as_embedder(self._dra.embedder, options, self.accelerator.device)
+        self._generated: Generated
+        self._batches = (-1, 0)
+        self._same_advantages_seen = False
 
     def _generate(self, prompts: list) -> tuple:
-        generated = super()._generate(prompts)
-        self._prompt_ids = generated[0]
-        # GRPO's tuple carries the sampler's log-probabilities (vLLM) at index 4; RLOO's has three entries.
-        self._sampling_logprobs = generated[4] if len(generated) > 4 else None
-        return generated
+        returned = super()._generate(prompts)
+        self._generated = Generated.of(returned)
+        return returned
 
     def _calculate_rewards(self, inputs, prompts, completions, completion_ids_list):
         table = super()._calculate_rewards(inputs, prompts, completions, completion_ids_list)
-        self.adjustment = None
         if not self.model.training:
             return table
         started = time.perf_counter()
-        raw = (table[:, :-1] * self.reward_weights[:-1].to(table.device)).nansum(1)
-        raw[table.isnan().all(1)] = torch.nan
+        infinite = table.isinf().any(1)
+        raw = (table * self.reward_weights.to(table.device)).nansum(1)
+        raw = raw.masked_fill(table.isnan().all(1), torch.nan).masked_fill(infinite, torch.inf)
+        column, needs = self._correctness_column, self._adjuster.needs
         texts = [policy_text(completion) for completion in completions]
-        rollouts = Rollouts(
+        answers = self._adjuster.answers_of(texts)
+        embeddings, truncated = self._embedded(completions, raw.isfinite(), inputs)
+        rollouts = self._adjuster.rollouts(
             raw,
             torch.arange(len(raw), device=raw.device) // self.num_generations,
-            self._embeddings(texts, completion_ids_list, ~raw.isnan(), inputs),
-            table[:, self._correctness_column] > 0,
-            self._logprobs(completion_ids_list, inputs) if "logprobs" in self._needs else None,
-            gather_object([self._answer(text) for text in texts]) if self._answer else None,
-            gather_object(texts) if "texts" in self._needs else None,
+            embeddings=embeddings,
+            correct=None if column is None else table[:, column] > 0,
+            logprobs=self._logprobs(inputs) if "logprobs" in needs else None,
+            answers=answers and gather_object(answers),
+            texts=gather_object(texts) if "texts" in needs else None,
         )
-        moving = {"step": self.state.global_step} if "step" in self._method.options else {}
-        adjusted = self._method(rollouts, **{**moving, **self._options})
-        table[:, -1] = adjusted.rewards.to(table.dtype) - raw
+        adjusted = self._adjuster.adjust(rollouts, self._next_draw())
         self.adjustment = rollouts, adjusted
         keys = self.accelerator.gather(text_keys(texts).to(raw.device))
-        figures = {**step_figures(rollouts, adjusted), "distinct_completions": distinct_share(rollouts.index, keys)}
-        if isinstance(self._embedder, Embedder):
-            figures["truncated"] = self.accelerator.gather(self._truncated.float().to(raw.device)).mean().item()
-        figures["seconds"] = time.perf_counter() - started
-        for name, value in figures.items():
-            self._metrics["train"][f"dra/{name}"].append(value)
-        return table
+        diagnostics = {
+            **step_diagnostics(rollouts, adjusted),
+            "distinct_completions": distinct_share(rollouts.index, keys),
+            "truncated": truncated,
+            "seconds": time.perf_counter() - started,
+        }
+        for name, value in diagnostics.items():
+            if value is not None:
+                self._metrics["train"][f"dra/{name}"].append(value)
+        return table.masked_fill(infinite[:, None], torch.nan)
 
     def _generate_and_score_completions(self, inputs):
-        output = super()._generate_and_score_completions(inputs)
-        replaced = self._replaced_advantages()
-        if replaced is not None:
-            everyone = replaced.to(output["advantages"])
+        if not self.model.training:
+            return super()._generate_and_score_completions(inputs)
+        normalize, is_rloo = getattr(self, "normalize_advantages", False), isinstance(self, RLOOTrainer)
+        if is_rloo:
+            self.normalize_advantages = False  # what is adjusted is the difference, before it
+        try:
+            output = super()._generate_and_score_completions(inputs)
+        finally:
+            if is_rloo:
+                self.normalize_advantages = normalize
+        everyone = self._rloo_advantages(output["advantages"], normalize) if is_rloo else self._advantages(output)
+        if everyone is not None:
             rows = len(output["advantages"])
             start = self.accelerator.process_index * rows
             output["advantages"] = everyone[start : start + rows]
@@ -165,18 +153,39 @@ class DiversityAwareMixin(_Trainer):
             self._logs["advantages"].extend(everyone.tolist())
         return output
 
-    def _replaced_advantages(self) -> Tensor | None:
-        """Advantages (N,) of all processes in place of TRL's: the method's own, or TRL's with σ floored.
+    def _advantages(self, output: dict[str, Any]) -> Tensor | None:
+        """GRPO's advantages (N,) of all processes after the adjustment; None where it changed nothing."""
+        assert self.adjustment is not None
+        rollouts, adjusted = self.adjustment
+        unchanged = torch.equal(adjusted.rewards.nan_to_num(), rollouts.precise_rewards.nan_to_num())
+        if adjusted.stage == "reward" and unchanged and not adjusted.std_floor:
+            return None
+        found = self.accelerator.gather(output["advantages"])
+        if not self._same_advantages_seen:
+            expected = grpo_advantages(rollouts.precise_rewards, rollouts.groups, self.scale_rewards, EPS).to(found)
+            if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
+                raise RuntimeError(
+                    f"{type(self).__name__} computes advantages that are not GRPO's (row 0: {found[0]:.4g}, GRPO's "
+                    f"{expected[0]:.4g}), which the adjustment would overwrite; wrap its reward function instead"
+                )
+            self._same_advantages_seen = True
+        return adjusted.to_advantages(self.scale_rewards, EPS).to(found)
 
-        RLOO divides by no group's σ, so a floor has nothing to act on there.
-        """
-        if self.adjustment is None:
-            return None
-        _, adjusted = self.adjustment
-        scale: Any = getattr(self, "scale_rewards", "none")
-        if adjusted.stage == "reward" and (not adjusted.std_floor or scale == "none"):
-            return None
-        return adjusted.to_advantages(scale, TRL_EPS)
+    def _rloo_advantages(self, local: Tensor, normalize: bool) -> Tensor:
+        """RLOO's advantages (N,) of all processes: TRL's, which hold the KL penalty, and what the adjustment adds."""
+        assert self.adjustment is not None
+        rollouts, adjusted = self.adjustment
+        everyone = self.accelerator.gather(local)
+        low, high = self.reward_clip_range or (-math.inf, math.inf)
+        change = adjusted.rewards.clamp(low, high) - rollouts.precise_rewards.clamp(low, high)
+        index, scored = rollouts.index, rollouts.scored
+        known = torch.where(scored, change, 0.0)
+        others = index.sum(scored.to(known.dtype))[index.group] - 1
+        baseline = (index.sum(known)[index.group] - known) / others.clamp(min=1)
+        everyone = (everyone + (known - baseline).to(everyone)).masked_fill(~scored | (others < 1), torch.nan)
+        if normalize:
+            everyone = (everyone - everyone.nanmean()) / (nanstd(everyone) + EPS)
+        return everyone.nan_to_num(nan=0.0)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         metrics = self._metrics["train"]
@@ -184,33 +193,50 @@ class DiversityAwareMixin(_Trainer):
             metrics["dra/share_of_step"] = [sum(metrics["dra/seconds"]) / sum(metrics["step_time"])]
         super().log(logs, start_time)
 
-    def _embeddings(
-        self, texts: list[str], completion_ids: list[list[int]], scored: Tensor, inputs: list[dict]
-    ) -> Tensor | None:
-        """(N, D) of all processes, in rank order; each process embeds its own rows."""
-        if self._embedder is None:
-            return None
-        if isinstance(self._embedder, PolicyEmbedder):
+    def _next_draw(self) -> int:
+        """Which generation of the run this is; of step s the first is s times the generations a step may have."""
+        step, index = self.state.global_step, self._batches[1] + 1
+        self._batches = (step, index if step == self._batches[0] else 0)
+        return (
+            step * math.ceil(self.args.gradient_accumulation_steps / self.args.steps_per_generation) + self._batches[1]
+        )
+
+    def _embedded(self, completions: list, scored: Tensor, inputs: list[dict]) -> tuple[Tensor | None, float | None]:
+        """Rows (N, D) of all processes, in rank order, and the share of texts that were cut; each embeds its own."""
+        embedder, generated = self._adjuster.embedder, self._generated
+        if embedder is None:
+            return None, None
+        if isinstance(embedder, PolicyEmbedder):
             _refuse_images(inputs, "embedder 'policy'")
             backbone = _backbone(self.accelerator.unwrap_model(self.model))
-            local = self._embedder.encode(self.model, self._prompt_ids, completion_ids, backbone)
-            return PolicyEmbedder.centre(self.accelerator.gather(local), scored)
-        local, self._truncated = self._embedder.embed([part(text, self._dra.embed) for text in texts])
-        return self.accelerator.gather(local.to(self.accelerator.device))
-
-    def _logprobs(self, completion_ids: list[list[int]], inputs: list[dict]) -> Tensor:
-        """(N,) mean token log-probabilities of all processes: the sampler's where it gives them, else one forward."""
+            local = embedder.encode(
+                self.model, generated.prompt_ids, generated.completion_ids, backbone, generated.own
+            )
+            return PolicyEmbedder.centre(self.accelerator.gather(local), scored), None
         device = self.accelerator.device
-        if self._sampling_logprobs is not None:
-            return self.accelerator.gather(torch.tensor([*map(_mean_known, self._sampling_logprobs)], device=device))
-        _refuse_images(inputs, f"method {self._method.name!r}")
-        ids, attention, completion = right_padded(self._prompt_ids, completion_ids, device)
+        rows, truncated = self._adjuster.embed(completions)
+        share = self.accelerator.gather(truncated.float().to(device)).mean().item()
+        return self.accelerator.gather(rows.to(device)), share
+
+    def _logprobs(self, inputs: list[dict]) -> Tensor:
+        """(N,) mean log-probability of the policy's own tokens, of all processes.
+
+        The sampler's, where it gives them for every completion; else those of one forward pass.
+        """
+        generated, device = self._generated, self.accelerator.device
+        if generated.logprobs is not None:
+            means = [_mean_known(values, own) for values, own in zip(generated.logprobs, _own(generated), strict=True)]
+            everyone = self.accelerator.gather(torch.tensor(means, device=device))
+            if not everyone.isnan().any():
+                return everyone
+        _refuse_images(inputs, f"method {self._adjuster.method.name!r}")
+        ids, attention, own = right_padded(generated.prompt_ids, generated.completion_ids, device, generated.own)
         with torch.no_grad():
             logps, *_ = self._get_per_token_logps_and_entropies(
                 self.model, ids, attention, ids.shape[1] - 1, self.args.per_device_train_batch_size
             )
-        completion = completion[:, 1:]
-        return self.accelerator.gather((logps * completion).sum(1) / completion.sum(1).clamp(min=1))
+        own = own[:, 1:]
+        return self.accelerator.gather((logps * own).sum(1) / own.sum(1).clamp(min=1))
 
 
 class DRAGRPOTrainer(DiversityAwareMixin, GRPOTrainer):
@@ -221,14 +247,18 @@ class DRARLOOTrainer(DiversityAwareMixin, RLOOTrainer):
     """TRL's `RLOOTrainer` with diversity-aware adjustment of its rewards."""
 
 
-def _mean_known(logprobs: Sequence[float | None]) -> float:
-    """Mean over tokens; None stands for one that vLLM could not score."""
-    known = [value for value in logprobs if value is not None]
-    return sum(known) / max(len(known), 1)
+def _own(generated: Generated) -> Sequence[Sequence[int]]:
+    return generated.own or [[1] * len(ids) for ids in generated.completion_ids]
+
+
+def _mean_known(logprobs: Sequence[float | None], own: Sequence[int]) -> float:
+    """Mean over the policy's own tokens; None and NaN stand for one that the sampler could not score."""
+    known = [v for v, mine in zip(logprobs, own, strict=True) if mine and v is not None and not math.isnan(v)]
+    return sum(known) / len(known) if known else (math.nan if any(own) else 0.0)
 
 
 def _refuse_images(inputs: list[dict], what: str) -> None:
-    if any("image" in row or "images" in row for row in inputs):
+    if has_images(inputs):
         raise UsageError(
             f"{what} runs the policy on token ids alone and these prompts have images; use a text embedder"
         )

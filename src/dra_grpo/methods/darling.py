@@ -42,4 +42,4 @@ def darling(
     size = cluster_size(rollouts, clusters, threshold, linkage).to(rollouts.precise_rewards.dtype)
     n = rollouts.index.sum(rollouts.scored.to(size.dtype))[rollouts.index.group]
     weights = ((n - size) / (n - 1).clamp(min=1)).clamp(min=floor).masked_fill(n == 1, 1.0)
-    return Adjusted.from_weights(rollouts, weights, size.new_zeros(len(size)))
+    return Adjusted.from_weights(rollouts, weights)

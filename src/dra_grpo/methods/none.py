@@ -16,6 +16,4 @@ def none(rollouts: Rollouts) -> Adjusted:
 
     Source: GRPO, arXiv 2402.03300.
     """
-    return Adjusted.from_weights(
-        rollouts, torch.ones_like(rollouts.precise_rewards), torch.zeros_like(rollouts.precise_rewards)
-    )
+    return Adjusted.from_weights(rollouts, torch.ones_like(rollouts.precise_rewards))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.errors import UsageError
 from dra_grpo.methods.method import given
@@ -41,4 +39,4 @@ def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
     equal = (logprobs[:, None, :] == logprobs[:, :, None]) & company[:, None, :]
     rank = index.unpad(less.sum(-1) + (equal.sum(-1) - 1) / 2).to(rollouts.precise_rewards.dtype)
     size = index.sum(scored.to(rank.dtype))[index.group].clamp(min=1)
-    return Adjusted.from_weights(rollouts, 1 - beta * rank / size, torch.zeros_like(rank))
+    return Adjusted.from_weights(rollouts, 1 - beta * rank / size)

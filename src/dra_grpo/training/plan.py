@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from dra_grpo.adjuster import Adjuster
 from dra_grpo.cli.tables import table
-from dra_grpo.engines.checks import check_config, correctness_column
-from dra_grpo.methods import METHODS
+from dra_grpo.engines.checks import correctness_column
 from dra_grpo.tasks.prompts import system_text
 from dra_grpo.tasks.source import KNOWN_SIZES, is_local
 from dra_grpo.training.data import check_columns, check_count, training_rows
@@ -24,9 +24,9 @@ def plan(settings: Settings) -> str:
         UsageError: what a run would refuse before it loads anything.
     """
     dra = dra_config(settings)
-    check_config(dra)
-    METHODS.find(dra.method).check(group_size=settings.training.num_generations, **dra.method_options)
-    correctness_column([reward.__name__ for reward in reward_functions(settings)], dra.correctness_reward)
+    adjuster = Adjuster.of(dra, group_size=settings.training.num_generations, load=False)
+    names = [reward.__name__ for reward in reward_functions(settings)]
+    correctness_column(names, dra.correctness_reward, adjuster.reads_correct)
     return f"{table(['the run', ''], batch_rows(settings))}\n\n{_memory(settings)}"
 
 

@@ -125,12 +125,12 @@ def build_trainer(settings: Settings) -> Any:
     from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config, get_quantization_config
 
-    from dra_grpo.engines.checks import check_config
+    from dra_grpo.adjuster import Adjuster
     from dra_grpo.engines.trl import DRAGRPOTrainer
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
-    check_config(dra)
+    Adjuster.of(dra, load=False)  # a setting that cannot work is said before a model is loaded
     tokenizer = _tokenizer(model, settings.model.model_revision)
     args = copy(settings.training)  # TRL writes into what it is given
     args.model_init_kwargs = {
