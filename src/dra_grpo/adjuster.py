@@ -84,7 +84,7 @@ class Adjuster:
         self.answer = load_path(answer) if isinstance(answer, str) else answer
         if self.answer is not None and not callable(self.answer):
             raise UsageError(
-                f"answer {answer!r} is {self.answer!r:.60}; expected a function, text -> canonical answer"
+                f"answer {answer!r} is {self.answer!r:.60}; expected a function from text to answer"
             )
         if "answers" in self.needs and self.answer is None:
             raise UsageError(
