@@ -51,14 +51,12 @@ def test_every_format_gives_the_same_rows(tmp_path, ending):
     assert rows == [{**row, "prompt": row["problem"]} for row in ROWS]
 
 
-def test_json_by_split_and_json_that_is_json_lines(tmp_path):
+def test_a_json_file_may_be_json_lines_or_one_problem(tmp_path):
     file = tmp_path / "a.json"
-    file.write_text(json.dumps({"train": [{"prompt": "1?"}], "hard": [{"prompt": "2?"}, {"prompt": "3?"}]}))
-    assert [row["prompt"] for row in dataset_rows("hard", name=str(file), prompt_format="text")] == ["2?", "3?"]
-    with pytest.raises(UsageError, match=r"has no split 'test'; known: train, hard"):
-        dataset_rows("test", name=str(file))
     file.write_text('{"prompt": "1?"}\n{"prompt": "2?"}\n')
     assert [row["prompt"] for row in dataset_rows("train", name=str(file), prompt_format="text")] == ["1?", "2?"]
+    file.write_text('{\n"prompt": "1?"\n}')
+    assert [row["prompt"] for row in dataset_rows("train", name=str(file), prompt_format="text")] == ["1?"]
 
 
 def test_a_csv_field_longer_than_pythons_limit(tmp_path):
@@ -133,7 +131,7 @@ def test_the_answer_at_the_end_of_messages_is_cut_and_counted(tmp_path, caplog, 
 
 def test_messages_without_a_question_are_refused(tmp_path):
     name = write(tmp_path, ".jsonl", [{"prompt": [ASKED]}, {"prompt": [ANSWERED]}])
-    with pytest.raises(UsageError, match=r"row 2: the prompt is \[\]; expected a message of the user"):
+    with pytest.raises(UsageError, match="row 2: the messages ask nothing; expected one of the user"):
         dataset_rows("train", name=name)
 
 
@@ -178,10 +176,10 @@ def test_texts_stay_as_they_are_written(tmp_path):
     [
         ("  ", None, "chat", "the prompt is empty"),
         (3, None, "chat", "the prompt is 3; expected a text, or chat messages"),
-        ([], None, "chat", r"the prompt is \[\]; expected"),
+        ([], None, "chat", "the messages ask nothing; expected one of the user"),
         ([{"role": "user"}], None, "chat", "expected a text, or chat messages with role and content"),
         ([{"role": "user", "content": "?"}], None, "text", "use prompt_format 'chat'"),
-        ([{"role": "system", "content": "!"}], None, "chat", "expected a message of the user before any answer"),
+        ([{"role": "system", "content": "!"}], None, "chat", "expected one of the user before any answer"),
         ([{"role": "system", "content": "!"}, ASKED], "Be brief.", "chat", "has a system message of its own"),
     ],
 )
@@ -225,8 +223,11 @@ def test_a_subset_does_not_depend_on_the_system_prompt(tmp_path):
         ({"columns": {"prompt": "problm"}}, r"row 1 has no column 'problm' .*; did you mean 'problem'\?$"),
         ({"columns": {"prompt": "xyz"}}, r"known: problem, solution, answer, level$"),
         ({"columns": {"prompt": "problem"}, "count": 3}, "subset is 3, but .* has 2 problems"),
-        ({"columns": {"prompt": "problem"}, "config": "main"}, "leave dataset_config out"),
-        ({"columns": {"prompt": "problem"}, "split": "test"}, "has no split 'test'; known: train$"),
+        ({"columns": {"prompt": "problem"}, "config": "main"}, "is one file; leave dataset_config and"),
+        (
+            {"columns": {"prompt": "problem"}, "split": "test"},
+            "is one file; leave dataset_config and dataset_train_split out",
+        ),
     ],
 )
 def test_what_does_not_fit_the_file(file, options, message):

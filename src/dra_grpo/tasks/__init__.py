@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from dra_grpo.registry import Registry
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
 from dra_grpo.tasks.data import dataset_rows
-from dra_grpo.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Task:
+    """Prompts, and what is known about them.
+
+    Attributes:
+        name: its name in `TASKS`.
+        summary: one line for `dra-grpo list tasks`.
+        rewards: names in `REWARDS`, the first of which says what is correct.
+        policy: a base policy that comes with it, None where the user brings one.
+        rows: (split, count, **options) -> dataset rows with a `prompt` column and what the rewards read.
+    """
+
+    name: str
+    summary: str
+    rewards: tuple[str, ...]
+    policy: Path | None
+    rows: Callable[..., list[dict[str, Any]]]
 
 
 def _countdown_rows(split: str, count: int | None = None, size: int = 3, seed: int = 0) -> list[dict[str, Any]]:
@@ -34,5 +55,3 @@ TASKS: Registry[Task] = Registry(
         ),
     },
 )
-
-__all__ = ["TASKS", "Task"]

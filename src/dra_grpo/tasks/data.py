@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from dra_grpo.errors import UsageError, nearest
-from dra_grpo.tasks.prompts import as_prompt, system_text, without_answer
+from dra_grpo.tasks.prompts import as_prompt, system_text
 from dra_grpo.tasks.source import Row, read_rows
 
 logger = logging.getLogger(__name__)
@@ -67,12 +67,12 @@ def dataset_rows(
     system = system_text(system_prompt)
     answered = 0
     for place in chosen:
+        given = rows[place]["prompt"]
         try:
-            problem = without_answer(rows[place]["prompt"] or "")
-            answered += problem != rows[place]["prompt"]
-            rows[place]["prompt"] = as_prompt(problem, system, prompt_format)
+            rows[place]["prompt"] = prompt = as_prompt(given or "", system, prompt_format)
         except UsageError as error:
             raise UsageError(f"dataset {name!r}, row {place + 1}: {error}") from error
+        answered += isinstance(given, list) and given[-1] != prompt[-1]
     if answered:
         logger.warning("%d of %d prompts ended with the assistant's answer, which was cut off", answered, len(chosen))
     return [rows[place] for place in chosen]
@@ -126,12 +126,11 @@ def subset(prompts: Sequence[Any], count: int, seed: int = 0) -> list[int]:
 
 
 def _renamed(row: Row, columns: Mapping[str, str], where: str) -> Row:
-    renamed = {column: value for column, value in row.items() if column not in TAKEN}
-    for ours, theirs in columns.items():
-        if not isinstance(theirs, str):
-            raise UsageError(f"columns.{ours} is {theirs!r}; expected the name of a column, such as question")
-        renamed[ours] = inside(row, theirs, f"{where} has no column {theirs!r} (columns: {ours})")
-    return renamed
+    found = {
+        ours: inside(row, str(theirs), f"{where} has no column {theirs!r} (columns: {ours})")
+        for ours, theirs in columns.items()
+    }
+    return {column: value for column, value in row.items() if column not in TAKEN} | found
 
 
 def inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = "") -> Any:

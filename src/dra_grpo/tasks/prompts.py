@@ -47,6 +47,8 @@ def system_text(named: str | None) -> str | None:
 def as_prompt(problem: Prompt, system: str | None = None, form: str = "chat") -> Prompt:
     """A problem as chat messages or as one text, after the system prompt.
 
+    What the assistant says at the end of messages is the answer and no part of the prompt: it is left out.
+
     Args:
         problem: a text, or messages of which one is the user's.
         system: the system prompt's text.
@@ -60,6 +62,8 @@ def as_prompt(problem: Prompt, system: str | None = None, form: str = "chat") ->
     [{'role': 'system', 'content': 'You are terse.'}, {'role': 'user', 'content': '2+2?'}]
     >>> as_prompt("2+2?", "You are terse.", "text")
     'You are terse.\\n\\n2+2?'
+    >>> as_prompt([{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}])
+    [{'role': 'user', 'content': '2+2?'}]
     """
     if isinstance(problem, str):
         if not problem.strip():
@@ -71,25 +75,15 @@ def as_prompt(problem: Prompt, system: str | None = None, form: str = "chat") ->
         raise UsageError(f"the prompt is {problem!r:.60}; expected a text, or chat messages with role and content")
     elif form == "text":
         raise UsageError("the prompt is a list of chat messages; use prompt_format 'chat'")
-    elif all(message["role"] != "user" for message in problem):
-        raise UsageError(f"the prompt is {problem!r:.60}; expected a message of the user before any answer")
+    asked = max((place for place, message in enumerate(problem, 1) if message["role"] in ASKING), default=0)
+    problem = problem[:asked]
+    if all(message["role"] != "user" for message in problem):
+        raise UsageError("the messages ask nothing; expected one of the user before any answer")
     if system is None:
         return problem
     if problem[0]["role"] == "system":
         raise UsageError("the prompt has a system message of its own; leave system_prompt out")
     return [{"role": "system", "content": system}, *problem]
-
-
-def without_answer(problem: Prompt) -> Prompt:
-    """A problem without the assistant's messages at its end: what is asked, without what was answered.
-
-    >>> without_answer([{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}])
-    [{'role': 'user', 'content': '2+2?'}]
-    """
-    if not isinstance(problem, list):
-        return problem
-    asked = [place for place, message in enumerate(problem, 1) if _is_message(message) and message["role"] in ASKING]
-    return problem[: max(asked, default=0)]
 
 
 def _is_message(message: Any) -> bool:

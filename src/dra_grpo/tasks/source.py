@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +34,16 @@ def read_rows(name: str, config: str | None = None, split: str = "train") -> lis
     Args:
         name: a .jsonl, .json, .csv or .parquet file; a folder, as `save_to_disk` or a download leaves it; or a Hub id.
         config: the configuration, where a folder or the Hub has several.
-        split: which split. A file is one, `train`, unless it is a JSON object of lists, one for each split.
+        split: which split; a file is one, `train`.
 
     Raises:
         UsageError: nothing is there, it cannot be read, or it holds no rows.
     """
     path = Path(name).expanduser()
     if path.is_file():
-        if config is not None:
-            raise UsageError(f"{path} is one file; leave dataset_config out (it is {config!r})")
-        rows = file_rows(path, split)
+        if config is not None or split != "train":
+            raise UsageError(f"{path} is one file; leave dataset_config and dataset_train_split out")
+        rows = _file_rows(path)
     elif path.is_dir() or not is_local(name):
         rows = _loaded_rows(str(path) if path.is_dir() else name, config, split)
     else:
@@ -58,62 +59,42 @@ def is_local(name: str) -> bool:
     return not hub_id or Path(name).exists()
 
 
-def file_rows(path: Path, split: str = "train") -> list[Row]:
-    """All rows of a file.
-
-    Args:
-        path: the file, which ends in one of `ENDINGS`.
-        split: `train`, but for a JSON object of lists, one for each split.
-
-    Raises:
-        UsageError: another ending, another split, or a file that cannot be read as what its ending says.
-    """
-    reader = {".jsonl": _json_lines, ".json": _json_file, ".csv": _csv_file, ".parquet": _parquet_file}.get(
-        path.suffix.lower()
-    )
-    if reader is None:
+def _file_rows(path: Path) -> list[Row]:
+    readers = {".jsonl": _json_file, ".json": _json_file, ".csv": _csv_file, ".parquet": _parquet_file}
+    if path.suffix.lower() not in readers:
         raise UsageError(f"{path} ends in {path.suffix!r}; expected one of: {', '.join(ENDINGS)}")
     try:
-        rows = reader(path)
+        rows = readers[path.suffix.lower()](path)
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    splits = rows if isinstance(rows, dict) else {"train": rows}
-    if split not in splits:
-        raise UsageError(f"{path} has no split {split!r}; {nearest(split, splits)}")
-    for number, row in enumerate(splits[split], 1):
+    for number, row in enumerate(rows, 1):
         if not isinstance(row, dict):
             raise UsageError(f"{path}, row {number}: expected an object, one problem; got {type(row).__name__}")
-    return splits[split]
-
-
-def _json_lines(path: Path) -> list[Any]:
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), 1):
-        try:
-            rows += [json.loads(line)] if line.strip() else []
-        except ValueError as error:
-            raise ValueError(f"line {number} is no JSON: {error}") from error
     return rows
 
 
-def _json_file(path: Path) -> Any:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError:  # many a .json file is one object a line
-        return _json_lines(path)
-    splits = isinstance(value, dict) and value and all(isinstance(rows, list) for rows in value.values())
-    return value if splits or isinstance(value, list) else [value]
+def _json_file(path: Path) -> list[Any]:
+    """A list of objects, one object, or one a line, which many a .json file is too."""
+    text = path.read_text(encoding="utf-8-sig")
+    with suppress(json.JSONDecodeError):
+        value = json.loads(text)
+        return value if isinstance(value, list) else [value]
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            rows += [json.loads(line)] if line.strip() else []
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number} is no JSON: {error}") from error
+    return rows
 
 
 def _csv_file(path: Path) -> list[Row]:
     csv.field_size_limit(1 << 27)  # of 131,072 characters, which some worked solutions exceed
     with path.open(newline="", encoding="utf-8-sig") as lines:
-        reader = csv.DictReader(lines, strict=True)
-        rows = []
-        for row in reader:
-            if None in row or None in row.values():
-                raise ValueError(f"line {reader.line_num} has not as many fields as the header")
-            rows.append(row)
+        rows = list(csv.DictReader(lines, strict=True))
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} has not as many fields as the header")
     return rows
 
 

@@ -54,9 +54,9 @@ class Problem:
             raise UsageError(f"a Countdown problem has 2 to {MAX_COUNT} numbers, got {len(self.numbers)}")
         for number in self.numbers:
             if type(number) is not int or not 1 <= number <= MAX_NUMBER:
-                raise UsageError(f"Countdown numbers are integers from 1 to {MAX_NUMBER}, got {_shown(number)}")
+                raise UsageError(f"Countdown numbers are integers from 1 to {MAX_NUMBER}, got {number!r:.60}")
         if type(self.target) is not int or not 1 <= self.target < 10**24:
-            raise UsageError(f"a Countdown target is an integer from 1 to 10^24 - 1, got {_shown(self.target)}")
+            raise UsageError(f"a Countdown target is an integer from 1 to 10^24 - 1, got {self.target!r:.60}")
 
     @property
     def prompt(self) -> str:
@@ -79,13 +79,6 @@ class Problem:
             raise UsageError(f"{prompt[:60]!a} is no Countdown prompt; expected the form '3,5,7>41:'")
         numbers, target = prompt[:-1].split(">")
         return cls(tuple(map(int, numbers.split(","))), int(target))
-
-
-def _shown(value: object) -> str:
-    """A short form for messages; Python refuses to print integers of more than 4300 digits."""
-    if isinstance(value, int) and value.bit_length() > 100:
-        return f"one of {value.bit_length()} bits"
-    return repr(value)[:60]
 
 
 @dataclass(frozen=True)
