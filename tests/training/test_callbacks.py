@@ -106,9 +106,7 @@ def test_samples_of_chats_with_tool_calls_and_rows_without_a_score(tmp_path):
     SamplesWriter(file, 10, trainer).on_step_end(None, state, None)
     (group,) = [json.loads(line) for line in file.read_text().splitlines()]
     assert group["prompt"] == "user: 1+1?"
-    said = group["completions"][0].splitlines()
-    assert said[0].startswith("assistant:")
-    assert said[1:] == ["tool: 2", "assistant: It is 2."]
+    assert group["completions"] == ['assistant: add({"a": 1})\ntool: 2\nassistant: It is 2.', "plain"]
     assert (group["rewards"], group["adjusted"], group["smi"]) == ([1.0, None], [0.5, None], [None, None])
 
 

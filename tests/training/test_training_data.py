@@ -180,13 +180,18 @@ def test_countdown_is_read_as_before():
     assert set(rows[0]) == {"prompt", "numbers", "target"}
 
 
-@pytest.mark.parametrize("values", [[1, "1/2"], ["1/2", 1], [10**30, 1], ["\ud800", "1"], [{"a": 1}, [1]]])
-def test_a_column_of_several_kinds_is_named(values):
-    rows = [{"prompt": "?", "solution": value} for value in values]
-    with pytest.raises(UsageError, match=r"^column 'solution' cannot be handed to the trainer ") as caught:
-        as_dataset(rows)
+@pytest.mark.parametrize(
+    "values", [[1, "1/2"], ["1/2", 1], [1, None], [{"a": 1}, [1]], [["12"], ["1", "2"]], [None, None], [0.5, 2]]
+)
+def test_a_column_of_several_kinds_reaches_the_rewards_as_it_is(values):
+    assert as_dataset([{"prompt": "?", "solution": value} for value in values])["solution"][:] == values
+
+
+@pytest.mark.parametrize("values", [[10**30, 1], ["\ud800", "1"]])
+def test_what_no_column_can_hold(values):
+    with pytest.raises(UsageError, match=r"^the data cannot be handed to the trainer: \S") as caught:
+        as_dataset([{"prompt": "?", "solution": value} for value in values])
     assert "\n" not in str(caught.value)
-    assert as_dataset([{"prompt": "?", "solution": 1}, {"prompt": "!", "solution": None}])["solution"][:] == [1, None]
 
 
 def test_fewer_problems_than_a_generation_takes():

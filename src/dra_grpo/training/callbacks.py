@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from dra_grpo.completions import completion_text
+from dra_grpo.completions import policy_text
 from dra_grpo.cost import cost
 from dra_grpo.files import append_json_lines, read_json, write_json
 
@@ -25,11 +26,11 @@ SHOWN = {"reward": "dra/raw_reward", "SMI": "dra/smi", "distinct": "dra/distinct
 """What is shown while a run goes on -> the diagnostic."""
 
 
+@dataclass(eq=False)
 class MetricsWriter(TrainerCallback):
     """Appends each logged step to `metrics.jsonl`, flushed, so that a kill loses no finished step."""
 
-    def __init__(self, file: Path):
-        self.file = file
+    file: Path
 
     def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         logs = more.get("logs") or {}
@@ -38,35 +39,33 @@ class MetricsWriter(TrainerCallback):
             append_json_lines(self.file, [{"step": state.global_step, **dict.fromkeys(logs), **known}])
 
 
+@dataclass(eq=False)
 class SamplesWriter(TrainerCallback):
     """Appends whole groups of the first and of every n-th step to `samples.jsonl`, as saved groups."""
 
-    def __init__(self, file: Path, every: int, trainer: Any):
-        self.file = file
-        self.every = every
-        self.trainer = trainer
+    file: Path
+    every: int
+    trainer: Any
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
         if not state.is_world_process_zero or (state.global_step != 1 and state.global_step % self.every):
             return
         rollouts, adjusted = self.trainer.adjustment
-        prompts, completions, advantages = (
-            list(self.trainer._logs[name]) for name in ("prompt", "completion", "advantages")
-        )
+        logs = {name: list(self.trainer._logs[name]) for name in ("prompt", "completion", "advantages")}
         size = self.trainer.num_generations
         groups = []
-        for start in range(0, min(len(completions), GROUPS_SAVED * size), size):
+        for start in range(0, min(len(logs["completion"]), GROUPS_SAVED * size), size):
             rows = slice(start, start + size)
             group = {
                 "id": f"step-{state.global_step}-group-{start // size}",
                 "step": state.global_step,
-                "prompt": as_text(prompts[start]),
-                "completions": [as_text(completion) for completion in completions[rows]],
+                "prompt": as_text(logs["prompt"][start]),
+                "completions": [as_text(completion) for completion in logs["completion"][rows]],
                 "correct": rollouts.is_correct[rows].tolist(),
                 "rewards": _numbers(rollouts.rewards[rows].tolist()),
                 "adjusted": _numbers(adjusted.rewards[rows].tolist()),
                 "smi": _numbers(adjusted.smi[rows].tolist()),
-                "advantages": _numbers(advantages[rows]),
+                "advantages": _numbers(logs["advantages"][rows]),
             }
             groups.append(group)
         append_json_lines(self.file, groups)
@@ -103,6 +102,7 @@ class Progress(TrainerCallback):
             self.bar.close()
 
 
+@dataclass(eq=False)
 class CostMeter(TrainerCallback):
     """Wall time × GPUs, written with every logged step, so that a killed run has paid for what it did until then.
 
@@ -115,28 +115,19 @@ class CostMeter(TrainerCallback):
         before: the cost of the run's earlier parts, from the file as they left it.
     """
 
-    def __init__(
-        self,
-        file: Path,
-        started: float,
-        gpus: int = 0,
-        device: str = "CPU",
-        price: float | None = None,
-        before: dict[str, Any] | None = None,
-    ):
-        self.file = file
-        self.started = started
-        self.gpus = gpus
-        self.device = device
-        self.price = price
-        self.before = before or {"seconds": 0.0, "gpu_hours": 0.0}
+    file: Path
+    started: float
+    gpus: int = 0
+    device: str = "CPU"
+    price: float | None = None
+    before: dict[str, Any] | None = None
 
     @property
     def cost(self) -> dict[str, Any]:
         """gpus and device of this part; seconds, gpu_hours and, with a price, money of all parts."""
-        seconds = time.perf_counter() - self.started
-        gpu_seconds = 3600 * self.before["gpu_hours"] + self.gpus * seconds
-        all_parts = cost(self.before["seconds"] + seconds, gpu_seconds, self.price)
+        before, seconds = self.before or {"seconds": 0.0, "gpu_hours": 0.0}, time.perf_counter() - self.started
+        gpu_seconds = 3600 * before["gpu_hours"] + self.gpus * seconds
+        all_parts = cost(before["seconds"] + seconds, gpu_seconds, self.price)
         return {"gpus": self.gpus, "device": self.device, **all_parts}
 
     def write(self) -> None:
@@ -162,7 +153,7 @@ def as_text(turns: Any) -> str:
     """A prompt or completion as text; chat messages as `role: content` lines."""
     if isinstance(turns, str):
         return turns
-    return "\n".join(f"{turn['role']}: {completion_text([{**turn, 'role': 'assistant'}])}" for turn in turns)
+    return "\n".join(f"{turn['role']}: {policy_text([{**turn, 'role': 'assistant'}])}" for turn in turns)
 
 
 def _numbers(values: list[float]) -> list[float | None]:

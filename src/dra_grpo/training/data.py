@@ -37,23 +37,17 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
 
 
 def as_dataset(rows: list[dict[str, Any]]) -> Dataset:
-    """The rows as the trainer takes them: every column of one kind.
+    """The rows as the trainer takes them; a column may hold numbers beside texts.
 
     Raises:
-        UsageError: a column of several kinds, such as numbers and texts, or with what no column can hold.
+        UsageError: a value that no column can hold.
     """
-    from datasets import Dataset, concatenate_datasets
+    from datasets import Dataset
 
-    columns = []
-    for name in rows[0]:
-        try:
-            columns.append(Dataset.from_dict({name: [row[name] for row in rows]}))
-        except (ValueError, TypeError, OverflowError) as error:
-            raise UsageError(
-                f"column {name!r} cannot be handed to the trainer ({' '.join(str(error).split())}); make it all "
-                "text or all numbers"
-            ) from error
-    return concatenate_datasets(columns, axis=1)
+    try:
+        return Dataset.from_list(rows, on_mixed_types="use_json")
+    except (ValueError, OverflowError) as error:  # a number of more than 64 bits, half a surrogate pair
+        raise UsageError(f"the data cannot be handed to the trainer: {' '.join(str(error).split())}") from error
 
 
 def check_count(problems: int, settings: Settings) -> None:

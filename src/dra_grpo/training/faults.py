@@ -51,15 +51,10 @@ def is_mendable(error: Exception, keys: Collection[str] = ()) -> bool:
     *_, (frame, _) = walk_tb(error.__traceback__)
     refusing = frame.f_globals.get("__name__", "").startswith(REFUSING)
     on_purpose = refusing and (extract_tb(error.__traceback__)[-1].line or "").startswith("raise ")
-    match error:
-        case OutOfMemoryError():
-            return True
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return True
-        case ImportError():
-            return refusing
-        case TypeError():
-            return any(repr(key) in str(error) for key in keys)
-        case ValueError() | OSError() | RuntimeError():
-            return on_purpose
-    return False
+    if isinstance(error, OutOfMemoryError) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        return True
+    if isinstance(error, TypeError):
+        return any(repr(key) in str(error) for key in keys)
+    if isinstance(error, ImportError):
+        return refusing
+    return on_purpose and isinstance(error, (ValueError, OSError, RuntimeError))

@@ -121,7 +121,7 @@ def build_trainer(settings: Settings) -> Any:
     Raises:
         UsageError: what a person can mend, in one line.
     """
-    from transformers import PrinterCallback, ProgressCallback
+    from transformers import AutoTokenizer, PrinterCallback, ProgressCallback
     from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config, get_quantization_config
 
@@ -131,7 +131,9 @@ def build_trainer(settings: Settings) -> Any:
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
     Adjuster.of(dra, load=False)  # a setting that cannot work is said before a model is loaded
-    tokenizer = _tokenizer(model, settings.model.model_revision)
+    with in_one_line(f"model {model!r} cannot be loaded"):
+        revision = settings.model.model_revision or "main"
+        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision)
     args = copy(settings.training)  # TRL writes into what it is given
     args.model_init_kwargs = {
         "dtype": settings.model.dtype,
@@ -181,18 +183,6 @@ def model_path(settings: Settings) -> str:
             raise UsageError(f"task {settings.run.task!r} brings no policy; name one with --model_name_or_path")
         return str(policy)
     return model_folder(named) or named
-
-
-def _tokenizer(model: str, revision: str | None) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision or "main")
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"model {model!r} cannot be loaded; name a model folder, or a Hub name with the Hub reachable "
-            f"({' '.join(str(error).split()):.300})"
-        ) from error
 
 
 def reward_functions(settings: Settings) -> list[Any]:
