@@ -5,7 +5,7 @@
 Four claims:
   1. `ngram` against the same hash in a plain Python loop and against scikit-learn's HashingVectorizer (whose hash is
      another, so only its work is the same); 256 completions of 30 characters in 3 ms at most, on one core;
-  2. `minilm` against sentence-transformers' own `encode`, which does not tell what it cut: knowing it costs nothing;
+  2. `minilm` against sentence-transformers' own `encode`, which does not tell what it cut: counting tokens costs 2%;
   3. `CachedEmbedder` around `minilm`, on batches that hold each text twice and on batches seen before;
   4. `aligned_similarity` against a loop over pairs of completions.
 
