@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from typing import Any
 
+from dra_grpo.completions import policy_text
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
@@ -86,19 +86,10 @@ class ServerSampler:
         answer = self.server.post(path, body)
         try:
             choice = answer["choices"][0]
-            text = _message_text(choice["message"]) if chat else choice["text"]
+            text = policy_text([choice["message"]]) if chat else choice["text"]
             truncated = choice["finish_reason"] == "length"
             return Sample(request.key, f"{text:s}", int(answer["usage"]["completion_tokens"]), truncated)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UsageError(
                 f"{self.server.url}/{path} does not answer as OpenAI's API does ({error!r}); check the url"
             ) from error
-
-
-def _message_text(message: dict[str, Any]) -> str:
-    """A chat answer as one text, with the reasoning that a server's parser took out of it put back."""
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
-    content = message["content"]
-    if not reasoning:
-        return "" if content is None else content
-    return f"<think>{reasoning}" if content is None else f"<think>{reasoning}</think>{content}"
