@@ -41,7 +41,7 @@ MAY_KNOW = {
     "evaluation": BELOW_ENGINES,
     "analysis": {"evaluation", *BELOW_ENGINES},
     "engines": BELOW_ENGINES,
-    "training": {"evaluation", "analysis", "engines", "cli", *BELOW_ENGINES},
+    "training": {"evaluation", "analysis", "engines", *BELOW_ENGINES},
     "lab": {"evaluation", "analysis", "engines", "training", *BELOW_ENGINES},
     "cli": {"evaluation", "analysis", "engines", "training", "lab", *BELOW_ENGINES},
     "recipes": set(),

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,7 @@ def test_every_command_has_help(command):
     ("arguments", "message"),
     [
         (["trian"], "unknown command 'trian'; did you mean 'train'?"),
-        (["list", "methds"], "cannot list 'methds'"),
+        (["list", "methds"], "invalid choice: 'methds'"),
         (["doctor", "a", "b"], "dra-grpo doctor"),
         (["report", "nowhere"], "nowhere holds no run"),
         (["report"], "the following arguments are required"),
@@ -93,8 +94,30 @@ def test_a_missing_extra_is_named(tmp_path):
 def test_list(what):
     finished = dra_grpo("list", what)
     assert finished.returncode == 0
+    assert max(map(len, finished.stdout.splitlines())) <= 100
     assert {"methods": "arXiv 2505.09655", "embedders": "minilm", "tasks": "countdown", "rewards": "countdown",
             "recipes": "paper/dra-grpo"}[what] in finished.stdout  # fmt: skip
+
+
+def test_the_help_of_train_has_every_setting_the_common_ones_first():
+    from dataclasses import fields
+
+    from trl import GRPOConfig, ModelConfig
+
+    from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
+    from dra_grpo.training.fields import UNREAD
+
+    lines = dra_grpo("train", "--help").stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    shown = [line.split()[0].removeprefix("--") for line in lines if line.startswith("  --")]
+    kinds = (RunConfig, DRAConfig, DatasetConfig, ModelConfig, GRPOConfig)
+    settable = {f.name for kind in kinds for f in fields(kind) if f.init} - UNREAD.keys()
+    assert len(shown) == len(set(shown))
+    assert set(shown) == settable
+    assert {"method", "learning_rate", "model_name_or_path"} <= set(shown[:28])
+    assert "  --learning_rate  float, default 1e-06" in lines
+    below = {line.split()[0]: after for line, after in pairwise(lines) if line.startswith("  --")}
+    assert all(meaning.startswith("        ") and meaning.strip() for meaning in below.values())
 
 
 @pytest.mark.parametrize(("name", "value"), [("HF_HUB_OFFLINE", "true"), ("TRANSFORMERS_OFFLINE", "1")])
@@ -129,8 +152,9 @@ def test_dry_run_prints_the_resolved_run_and_writes_nothing(tmp_path):
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     assert "smi: logdet" in finished.stdout
-    assert "completions a generation" in finished.stdout
-    assert "512" in finished.stdout
+    assert "completions a generation step  512" in finished.stdout
+    assert "peak about" in finished.stdout
+    assert max(map(len, finished.stdout.splitlines())) <= 100
     assert not out.exists()
 
 

@@ -5,8 +5,8 @@ import pytest
 pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
+from dra_grpo.training.budget import batch_rows
 from dra_grpo.training.hardware import force_cpu
-from dra_grpo.training.plan import batch_rows
 from dra_grpo.training.settings import parse_settings
 
 GPUS = """

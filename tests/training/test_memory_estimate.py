@@ -6,8 +6,7 @@ pytest.importorskip("trl")
 import torch
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.memory import GIB, estimate, gib
-from dra_grpo.training.model_shape import KNOWN_SHAPES, ModelShape, model_shape
+from dra_grpo.training.memory import GIB, KNOWN_SHAPES, ModelShape, estimate, gib, model_shape
 from dra_grpo.training.settings import parse_settings
 
 SMALL = ModelShape(parameters=1000, layers=3, hidden=8, intermediate=16, vocabulary=50, kv_width=4)

@@ -14,9 +14,10 @@ import yaml
 pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.plan import batch_rows, plan
+from dra_grpo.training.budget import batch_rows, problem_count, rehearse
+from dra_grpo.training.memory import GIB, estimate, model_shape
 from dra_grpo.training.recipe_file import read_recipe
-from dra_grpo.training.run import reward_functions
+from dra_grpo.training.run import model_path
 from dra_grpo.training.settings import OURS, parse_settings
 
 ROOT = Path(__file__).parents[2]
@@ -69,10 +70,9 @@ def test_every_recipe_resolves(recipe, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", nowhere)
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     resolved = settings(recipe)
-    reward_functions(resolved)
-    text = plan(resolved)
-    assert "optimiser steps" in text
-    assert "GiB" in text
+    rehearse(resolved)
+    assert dict(batch_rows(resolved))["optimiser steps"] > 0
+    assert estimate(resolved, model_shape(model_path(resolved))).peak > 2 * GIB
 
 
 @pytest.mark.parametrize("recipe", PAPER, ids=name_of)
@@ -129,7 +129,7 @@ def test_steps_are_those_the_trainer_takes(tmp_path, flags, steps, generations):
 
 def test_a_dry_run_refuses_a_subset_smaller_than_a_generation():
     with pytest.raises(UsageError, match="3 problems to train on, but one generation takes 8 prompts"):
-        plan(settings(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml", "--subset", "3"))
+        problem_count(settings(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml", "--subset", "3"))
 
 
 @pytest.mark.parametrize(
@@ -142,19 +142,31 @@ def test_a_dry_run_refuses_a_subset_smaller_than_a_generation():
     ],
 )
 def test_a_dry_run_refuses_what_is_no_function_or_prompt(flags, message):
+    given = settings(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml", *flags)
     with pytest.raises(UsageError, match=message):
-        plan(settings(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml", *flags))
+        batch_rows(given) if "--system_prompt" in flags else rehearse(given)
 
 
 @pytest.mark.parametrize("k", [8, 9])
 def test_a_dry_run_refuses_a_k_as_large_as_the_group(k):
     flags = ["--method", "pass-at-k", "--method_options.k", str(k)]
     with pytest.raises(UsageError, match=f"k={k} gives every completion in a group of 8 the advantage 0"):
-        plan(settings(ROOT / "src/dra_grpo/recipes/countdown.yaml", *flags))
+        rehearse(settings(ROOT / "src/dra_grpo/recipes/countdown.yaml", *flags))
 
 
 def test_a_dry_run_takes_a_k_below_the_group():
-    plan(settings(ROOT / "src/dra_grpo/recipes/countdown.yaml", "--method", "pass-at-k", "--method_options.k", "7"))
+    rehearse(
+        settings(ROOT / "src/dra_grpo/recipes/countdown.yaml", "--method", "pass-at-k", "--method_options.k", "7")
+    )
+
+
+def test_a_dry_run_tries_the_embedder_of_a_run_that_is_meant_for_this_machine(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    nowhere = ["--embedder", "sentence-transformer", "--embedder_options.model", "no/such-model"]
+    with pytest.raises(UsageError, match="no/such-model"):
+        rehearse(settings("countdown", *nowhere))
+    rehearse(settings("countdown", *nowhere, "--processes", "2"))
+    rehearse(settings("countdown", *nowhere, "--method", "none"))
 
 
 def without_output(recipe):

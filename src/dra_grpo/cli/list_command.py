@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 
+from dra_grpo.cli.parser import CommandParser
 from dra_grpo.cli.tables import table
-from dra_grpo.errors import UsageError
 
 
 def run(arguments: list[str]) -> int:
@@ -17,14 +17,9 @@ def run(arguments: list[str]) -> int:
         "rewards": rewards,
         "recipes": recipes,
     }
-    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
-        if arguments and arguments[0] in ("-h", "--help"):
-            print(f"usage: dra-grpo list {'|'.join(listings)}")
-            return 0
-        raise UsageError(f"dra-grpo list takes one of: {', '.join(listings)}")
-    if arguments[0] not in listings:
-        raise UsageError(f"cannot list {arguments[0]!r}; expected one of: {', '.join(listings)}")
-    print(listings[arguments[0]]())
+    parser = CommandParser(prog="dra-grpo list", description=__doc__)
+    parser.add_argument("what", choices=listings)
+    print(listings[parser.parse_args(arguments).what]())
     return 0
 
 
@@ -32,11 +27,9 @@ def methods() -> str:
     """Every method with its stage, needs and source."""
     from dra_grpo.methods import METHODS
 
-    rows = []
-    for name in METHODS.names():
-        method = METHODS[name]
-        rows.append([name, method.stage, ", ".join(method.needs()) or "-", method.source, _line(method)])
-    return table(["method", "stage", "needs", "source", "what it does"], rows)
+    found = [METHODS[name] for name in METHODS.names()]
+    rows = [[each.name, each.stage, ", ".join(each.needs()) or "-", _line(each), each.source] for each in found]
+    return table(["method", "stage", "needs", "what it does", "source"], rows)
 
 
 def embedders() -> str:
@@ -50,9 +43,8 @@ def tasks() -> str:
     """Every task with its rewards."""
     from dra_grpo.tasks import TASKS
 
-    return table(
-        ["task", "rewards", "what it is"], [[t.name, ", ".join(t.rewards), t.summary] for t in TASKS.values()]
-    )
+    rows = [[task.name, ", ".join(task.rewards), task.summary] for task in TASKS.values()]
+    return table(["task", "rewards", "what it is"], rows)
 
 
 def rewards() -> str:
@@ -66,13 +58,11 @@ def recipes() -> str:
     """The packaged recipes, each with its first line; `--config` takes their names."""
     from dra_grpo.training.recipe_file import RECIPES
 
-    rows = [
-        [
-            file.relative_to(RECIPES).with_suffix("").as_posix(),
-            file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# "),
-        ]
-        for file in sorted(RECIPES.rglob("*.yaml"))
-    ]
+    first_lines = {
+        file: file.read_text(encoding="utf-8").partition("\n")[0] for file in sorted(RECIPES.rglob("*.yaml"))
+    }
+    names = [file.relative_to(RECIPES).with_suffix("").as_posix() for file in first_lines]
+    rows = [[name, line.lstrip("# ")] for name, line in zip(names, first_lines.values(), strict=True)]
     return table(["recipe", "what it runs"], rows)
 
 

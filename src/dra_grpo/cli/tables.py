@@ -1,19 +1,43 @@
-"""A plain table for the terminal."""
+"""Tables for the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from shutil import get_terminal_size
+
+NARROW, WIDTH = 80, 98
+"""Columns that a table takes: as many as the terminal has, within these. A letter with a mark above is one."""
+SHORT = 24
+"""A column of cells up to so long is never broken."""
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns padded to their widest cell, a rule under the header.
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Plain text in columns under a rule; a cell that is too long for its column goes on below.
+
+    Args:
+        header: the columns' names.
+        rows: the cells, one a column.
 
     >>> print(table(["name", "stage"], [["dra", "reward"]]))
     name  stage
-    ----  ------
+    ----- ------
     dra   reward
     """
-    cells = [[str(cell) for cell in row] for row in [header, *rows]]
-    width = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, width, strict=True)).rstrip() for row in cells]
-    return "\n".join([lines[0], "  ".join("-" * w for w in width), *lines[1:]])
+    from rich.box import Box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    cells = [[str(cell) for cell in row] for row in rows]
+    rule = Box("    \n    \n -  \n    \n    \n    \n    \n    \n", ascii=True)
+    grid = Table(box=rule, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, name in enumerate(header):
+        short = all(len(row[place]) <= SHORT for row in cells)
+        grid.add_column(Text(name), no_wrap=short, overflow="fold")
+    for row in cells:
+        grid.add_row(*map(Text, row))
+    width = min(WIDTH, max(NARROW, get_terminal_size((WIDTH, 24)).columns))
+    console = Console(width=width, file=StringIO(), color_system=None, legacy_windows=False)
+    console.print(grid)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())  # type: ignore[attr-defined]

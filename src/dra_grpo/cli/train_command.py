@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,18 +11,13 @@ from dra_grpo.cli.tables import table
 if TYPE_CHECKING:
     from dra_grpo.training.settings import Settings
 
-USAGE = """usage: dra-grpo train --config FILE [--name value ...]
-
-Every field of TRL's GRPOConfig and ModelConfig and every setting below, in the YAML or as a flag; the flag wins.
-Mappings take dotted flags: --method_options.smi logdet. Under several processes: torchrun -m dra_grpo train ...
-"""
-
 
 def run(arguments: list[str]) -> int:
     """Run `dra-grpo train ARGUMENTS`."""
     if not arguments or "--help" in arguments or "-h" in arguments:
-        print(USAGE)
-        print(_own_flags())
+        from dra_grpo.cli.train_help import train_help
+
+        print(train_help())
         return 0
     # What transformers 5 tells TRL about names TRL still uses; nobody who runs this can mend it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
@@ -34,10 +27,12 @@ def run(arguments: list[str]) -> int:
     settings = parse_settings(arguments)
     _print_forced(settings)
     if settings.run.dry_run:
-        from dra_grpo.training.plan import plan
+        from dra_grpo.training.budget import batch_rows, rehearse
 
+        rehearse(settings)
         print(resolved_yaml(settings))
-        print(plan(settings))
+        print(table(["the run", ""], batch_rows(settings)))
+        print(f"\n{_memory(settings)}")
         return 0
     try:
         figures = train(settings)
@@ -97,26 +92,25 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 24 else text[:21] + "..."
 
 
-def meanings(kind: type) -> dict[str, str]:
-    """Every field of a dataclass -> what its docstring says of it under `Attributes:`.
+def _memory(settings: Settings) -> str:
+    """What the run will hold in memory, as far as the model's size is known here."""
+    from dra_grpo.training.memory import GIB, estimate, gib, model_shape
+    from dra_grpo.training.run import model_path
 
-    >>> from dra_grpo.config import DatasetConfig
-    >>> meanings(DatasetConfig)["subset"]
-    'that many problems, drawn by `subset_seed`; None: all.'
-    """
-    _, _, attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")
-    found = re.findall(r"^    (\w+): (.*(?:\n     .*)*)", attributes.partition("\n\n")[0], re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
-
-
-def _own_flags() -> str:
-    from dataclasses import MISSING, fields
-
-    from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
-
-    rows = [
-        [f"--{f.name}", "" if f.default is MISSING else f.default, meanings(kind)[f.name]]
-        for kind in (RunConfig, DRAConfig, DatasetConfig)
-        for f in fields(kind)
+    model = model_path(settings)
+    shape = model_shape(model)
+    if shape is None:
+        return f"memory: the size of {model!r} is not known here; a local model folder tells it"
+    needs = estimate(settings, shape)
+    where = "process" if settings.training.use_cpu else "training GPU"
+    rows = [(part.name, f"{part.bytes / GIB:.1f}", part.when, part.formula) for part in needs.parts]
+    lines = [
+        table([f"memory a {where}", "GiB", "when", "estimate"], rows),
+        f"\npeak about {gib(needs.peak)} with every row at its longest: added up, not measured",
     ]
-    return table(["flag", "default", "meaning"], rows)
+    if needs.share:
+        rest = "which it gives back while the policy trains" if needs.sleeps else "kept all the time"
+        lines.append(
+            f"vLLM takes {needs.share:.0%} of the card beside that, {rest}: a card of {gib(needs.card)} or more"
+        )
+    return "\n".join(lines)

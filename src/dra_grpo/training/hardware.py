@@ -69,6 +69,13 @@ def check_machine(settings: dict[str, Any]) -> None:
         )
 
 
+def is_meant_for_this_machine(processes: int | None, use_cpu: bool) -> bool:
+    """Whether a run of so many processes (None: any), on a CPU or not, could be started here."""
+    import torch
+
+    return processes in (None, launched_processes()) and (use_cpu or torch.cuda.is_available())
+
+
 def planned(kind: type, processes: int) -> type:
     """`GRPOConfig` for `processes` processes, whatever is here: it touches no GPU and starts nothing.
 

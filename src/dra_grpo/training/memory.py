@@ -6,10 +6,9 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.model_shape import ModelShape
 
 if TYPE_CHECKING:
     from dra_grpo.training.settings import Settings
@@ -21,6 +20,39 @@ HEAD_TOKENS, HEAD_VOCABULARY = 4096, 32_768
 """TRL's fused head works on tiles of that many tokens and words, so the logits are never whole."""
 BUCKETS = 500_000_000
 """Numbers in each of DeepSpeed's two buckets unless its configuration says otherwise."""
+
+
+class ModelShape(NamedTuple):
+    """The numbers of a model that memory depends on.
+
+    Attributes:
+        parameters: weights, tied ones once.
+        layers, hidden, intermediate, vocabulary: as in its config.json.
+        kv_width: key (or value) numbers a token and layer: key-value heads times their width.
+    """
+
+    parameters: int
+    layers: int
+    hidden: int
+    intermediate: int
+    vocabulary: int
+    kv_width: int
+
+    @property
+    def layer(self) -> int:
+        """Numbers a token that one layer keeps for its backward pass."""
+        return 10 * self.hidden + 4 * self.intermediate
+
+
+KNOWN_SHAPES = {
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": ModelShape(1_777_088_000, 28, 1536, 8960, 151_936, 256),
+    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": ModelShape(7_615_616_512, 28, 3584, 18_944, 152_064, 512),
+    "Qwen/Qwen2.5-0.5B": ModelShape(494_032_768, 24, 896, 4864, 151_936, 128),
+    "Qwen/Qwen2.5-1.5B": ModelShape(1_543_714_304, 28, 1536, 8960, 151_936, 256),
+    "Qwen/Qwen2.5-7B": ModelShape(7_615_616_512, 28, 3584, 18_944, 152_064, 512),
+}
+"""Hub name -> shape; names of the same architecture, such as `-Instruct` and `-Math`, are found too."""
+
 ENCODERS = {
     "ibm-granite/granite-embedding-small-english-r2": ModelShape(47_700_000, 12, 384, 1536, 50_368, 384),
     "minilm": ModelShape(22_700_000, 6, 384, 1536, 30_522, 384),
@@ -29,8 +61,7 @@ ENCODERS = {
 """embedder or its model -> about its shape."""
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One thing in memory.
 
     Attributes:
@@ -77,6 +108,42 @@ class Estimate:
         return self.peak / (1 - self.share)
 
 
+def model_shape(name: str) -> ModelShape | None:
+    """The shape of a model folder or of a known Hub name, None for any other name.
+
+    A folder's model is built on the meta device, which takes no memory: parameters are counted, not worked out.
+
+    Raises:
+        UsageError: a folder whose config.json is missing or is no decoder that transformers knows.
+    """
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        name = (
+            name.removesuffix("-Instruct").replace("Qwen2.5-Math-", "Qwen2.5-").replace("Qwen2.5-Coder-", "Qwen2.5-")
+        )
+        return KNOWN_SHAPES.get(name)
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    try:
+        config = AutoConfig.from_pretrained(folder).get_text_config()
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(config)
+    except (OSError, ValueError) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        raise UsageError(f"model folder {str(folder)!r} has no usable config.json: {first_line}") from error
+    heads = config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return ModelShape(
+        sum(parameter.numel() for parameter in model.parameters()),
+        config.num_hidden_layers,
+        config.hidden_size,
+        getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
+        config.vocab_size,
+        (getattr(config, "num_key_value_heads", None) or heads) * head_width,
+    )
+
+
 def estimate(settings: Settings, shape: ModelShape) -> Estimate:
     """The memory of one training process at its longest rows.
 
@@ -92,38 +159,30 @@ def estimate(settings: Settings, shape: ModelShape) -> Estimate:
     half = bool(args.bf16 or args.fp16)
     weight = 2 if settings.model.dtype != "float32" or (zero and half) else 4
     number = 2 if half or weight == 2 else 4
-    ranks = {needed: args.world_size if stage >= needed else 1 for needed in (1, 2, 3)}
-    parts = [Part("weights", p * weight / ranks[3], f"P x {weight}{_shared(ranks[3])}")]
+    state = 12 if zero and weight == 2 else 2 if "8bit" in str(args.optim) else 2 * weight
+
+    def shared(name: str, size: int, needed: int, when: str = "always") -> Part:
+        """`size` bytes a parameter, which the processes share from DeepSpeed's stage `needed` on."""
+        ranks = args.world_size if stage >= needed else 1
+        return Part(name, p * size / ranks, f"P x {size}" + f" / {ranks}" * (ranks > 1), when)
+
+    parts = [shared("weights", weight, 3)]
     if half and weight == 4:
         parts.append(Part("weights in half precision", p * 2, "P x 2, kept by autocast", "training"))
     if not settings.model.use_peft:
-        state = 12 if zero and weight == 2 else _state(str(args.optim), weight)
-        parts += [
-            Part("gradients", p * weight / ranks[2], f"P x {weight}{_shared(ranks[2])}", "training"),
-            Part("optimiser", p * state / ranks[1], f"P x {state}{_shared(ranks[1])}"),
-        ]
+        parts += [shared("gradients", weight, 2, "training"), shared("optimiser", state, 1)]
         if args.beta:
-            parts.append(Part("reference policy", p * weight / ranks[3], f"P x {weight}{_shared(ranks[3])}"))
+            parts.append(shared("reference policy", weight, 3))
     if zero:
         buckets = sum(zero.get(name, BUCKETS) for name in ("reduce_bucket_size", "allgather_bucket_size"))
         parts.append(Part("DeepSpeed buckets", buckets * 2, "2 buckets x 2", "training"))
-    layer = 10 * shape.hidden + 4 * shape.intermediate
-    kept = shape.hidden if args.activation_checkpointing else layer
-    every = "hidden" if args.activation_checkpointing else "(10 hidden + 4 intermediate)"
+    kept, every = (shape.hidden, "hidden") if args.activation_checkpointing else (shape.layer, "one layer")
+    activations = b * t * number * (shape.layers * kept + shape.layer)
+    tile = min(HEAD_TOKENS, b * t) * min(HEAD_VOCABULARY, shape.vocabulary) * number
+    gradients = 4 * shape.hidden * (shape.vocabulary + b * t)
     parts += [
-        Part(
-            "activations",
-            b * t * number * (shape.layers * kept + layer),
-            f"b x T x {number} x (layers x {every} + one layer)",
-            "training",
-        ),
-        Part(
-            "output head",
-            min(HEAD_TOKENS, b * t) * min(HEAD_VOCABULARY, shape.vocabulary) * number
-            + 4 * shape.hidden * (shape.vocabulary + b * t),
-            "a tile of logits, float32 gradients of head and last hidden states",
-            "training",
-        ),
+        Part("activations", activations, f"b x T x {number} x (layers x {every} + one layer)", "training"),
+        Part("output head", tile + gradients, "a tile of logits, gradients of head and hidden states", "training"),
     ]
     if not args.use_vllm:
         rows = b * args.steps_per_generation
@@ -148,18 +207,22 @@ def gib(size: float) -> str:
 def _encoder(settings: Settings) -> list[Part]:
     options = settings.dra.embedder_options
     inner = settings.dra.embedder if settings.dra.embedder != "chunked" else options.get("embedder", "chunked")
-    shape = ENCODERS.get(inner)
     if inner == "sentence-transformer":
-        shape = ENCODERS.get(options.get("model", "ibm-granite/granite-embedding-small-english-r2"))
+        inner = options.get("model", "ibm-granite/granite-embedding-small-english-r2")
+    shape = ENCODERS.get(inner)
     if settings.dra.method == "none" or shape is None:
         return []
     number = 2 if "16" in str((options.get("model_kwargs") or {}).get("dtype", "")) else 4
     length = options.get("max_length") or (256 if inner == "minilm" else settings.training.max_completion_length)
     batch = options.get("batch_size", 64)
-    forward = batch * length * number * (10 * shape.hidden + 4 * shape.intermediate)
     return [
         Part("encoder", shape.parameters * number, f"its P x {number}"),
-        Part("encoder's forward", forward, f"{batch} x {length} tokens x {number} x one layer", "generating"),
+        Part(
+            "encoder's forward",
+            batch * length * number * shape.layer,
+            f"{batch} x {length} tokens x {number} x one layer",
+            "generating",
+        ),
     ]
 
 
@@ -167,17 +230,8 @@ def _deepspeed(config: Any) -> dict[str, Any]:
     """`zero_optimization` of a DeepSpeed configuration: a mapping, or the path of a JSON file; {} without one."""
     if isinstance(config, str):
         try:
-            config = json.loads(Path(config).read_text(encoding="utf-8"))
+            config = json.loads(config if config.startswith("{") else Path(config).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UsageError(f"deepspeed is {config!r}, which cannot be read as a JSON file: {error}") from error
     zero = (config or {}).get("zero_optimization", {"stage": 0} if config else {})
     return {name: int(value) for name, value in zero.items() if isinstance(value, int | float)}
-
-
-def _state(optimiser: str, weight: int) -> int:
-    """Bytes of AdamW's two moments for a weight; other optimisers keep less."""
-    return 2 if "8bit" in optimiser else 2 * weight
-
-
-def _shared(ranks: int) -> str:
-    return f" / {ranks}" if ranks > 1 else ""

@@ -1,0 +1,95 @@
+"""What a run comes to, worked out before anything is loaded: `dra-grpo train --dry-run`."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from dra_grpo.adjuster import Adjuster
+from dra_grpo.engines.checks import correctness_column
+from dra_grpo.tasks.prompts import system_text
+from dra_grpo.tasks.source import KNOWN_SIZES, is_local
+from dra_grpo.training.data import check_columns, check_count, training_rows
+from dra_grpo.training.hardware import is_meant_for_this_machine
+from dra_grpo.training.run import dra_config, reward_functions
+from dra_grpo.training.settings import Settings
+
+
+def rehearse(settings: Settings) -> None:
+    """Try the adjustment as a run would; the embedder only where the run is meant for this machine.
+
+    Raises:
+        UsageError: what a run would refuse before it loads the policy.
+    """
+    dra, names = dra_config(settings), [reward.__name__ for reward in reward_functions(settings)]
+    here = is_meant_for_this_machine(settings.run.processes, settings.training.use_cpu)
+    adjuster = Adjuster.of(dra, group_size=settings.training.num_generations, load=here)
+    correctness_column(names, dra.correctness_reward, adjuster.reads_correct)
+
+
+def batch_rows(settings: Settings) -> list[tuple[str, Any]]:
+    """Completions, prompts and steps, each with its name; what depends on an unknown size of the data is left out.
+
+    Raises:
+        UsageError: as `problem_count`.
+    """
+    args: Any = settings.training
+    group, world = args.num_generations, args.world_size
+    step = args.per_device_train_batch_size * args.gradient_accumulation_steps * world
+    problems = problem_count(settings)
+    steps, generations = _steps(args, problems)
+    rows = [
+        ("completions a group (G)", group),
+        ("completions an optimiser step", step),
+        ("prompts an optimiser step", f"{step / group:g}"),
+        ("completions a generation step", args.generation_batch_size),
+        ("training processes", world),
+        ("GPUs that serve generation", server_gpus(settings)),
+        ("generation steps", generations or "unknown"),
+        ("optimiser steps", steps or "unknown"),
+    ]
+    if problems:
+        rows.append(("problems", problems))
+    if problems and generations:
+        rows.append(("epochs", f"{generations * (args.generation_batch_size // group) / problems:.3g}"))
+    return rows
+
+
+def server_gpus(settings: Settings) -> int:
+    """GPUs that serve generation beside the training ones: those named, or one for a vLLM server."""
+    args, named = settings.training, settings.run.server_gpus
+    return int(args.use_vllm and args.vllm_mode == "server") if named is None else named
+
+
+def _steps(args: Any, problems: int | None) -> tuple[int | None, int | None]:
+    """Optimiser steps and generations, as Trainer and TRL count them; None where the size of the data decides."""
+    # Micro-steps that one generation feeds, and those of an epoch, each process counting its own.
+    fed = args.steps_per_generation * args.num_iterations
+    if not problems:
+        steps = args.max_steps if args.max_steps > 0 else None
+        return steps, steps and math.ceil(steps * args.gradient_accumulation_steps / fed)
+    epoch = problems * args.num_generations // args.generation_batch_size * fed
+    # The last optimiser step of an epoch takes what is left of it.
+    in_epoch = math.ceil(epoch / args.gradient_accumulation_steps)
+    steps = args.max_steps if args.max_steps > 0 else math.ceil(in_epoch * args.num_train_epochs)
+    whole, rest = divmod(steps, in_epoch)
+    return steps, math.ceil((whole * epoch + rest * args.gradient_accumulation_steps) / fed)
+
+
+def problem_count(settings: Settings) -> int | None:
+    """Problems to train on, None where only the Hub knows; prompts that are too long are still among them.
+
+    Raises:
+        UsageError: data of this machine that cannot be trained on.
+    """
+    data = settings.dataset
+    if data.dataset_name is None or is_local(data.dataset_name):
+        rows = training_rows(settings)
+        check_columns(reward_functions(settings), rows)
+        count = len(rows)
+    else:
+        system_text(data.system_prompt)
+        count = data.subset or KNOWN_SIZES.get((data.dataset_name, data.dataset_train_split))
+    if count:
+        check_count(count, settings)
+    return count
