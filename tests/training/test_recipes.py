@@ -135,8 +135,11 @@ def test_a_dry_run_refuses_a_subset_smaller_than_a_generation():
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (["--reward_funcs", "format", "math.pi"], r"reward 'math.pi' is 3.14.*; expected a function \(completions"),
-        (["--reward_funcs", "format", "os.path"], "reward 'os.path' is <module"),
+        (
+            ["--reward_options", "null", "--reward_funcs", "format", "math.pi"],
+            r"reward 'math.pi' is 3.14.*; expected a function \(completions",
+        ),
+        (["--reward_options", "null", "--reward_funcs", "format", "os.path"], "reward 'os.path' is <module"),
         (["--answer", "math:pi"], "answer 'math:pi' is 3.14"),
         (["--system_prompt", "think-anwser"], "unknown system prompt 'think-anwser'; did you mean"),
     ],
