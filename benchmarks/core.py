@@ -124,7 +124,7 @@ def facility_location_row_by_row(similarity: Tensor) -> Tensor:
 def linear_graph_cut(repeats: int) -> bool:
     G, D = 4096, 512
     x = torch.randn(G, D, generator=torch.Generator().manual_seed(0)) + 0.2  # no 1 + SMI is negative
-    rewards, group, company = torch.ones(G), torch.zeros(G, dtype=torch.long), torch.ones(G, dtype=torch.bool)
+    rewards, company = torch.ones(G), torch.ones(G, dtype=torch.bool)
     pairwise, linear, whole = (
         "through the pairwise matrix",
         "inner product with the group's sum",
@@ -133,7 +133,7 @@ def linear_graph_cut(repeats: int) -> bool:
     sides = {
         pairwise: lambda: graph_cut(cosine_similarity(x)),
         whole: lambda: adjust_rewards(rewards, x).smi,
-        linear: lambda: graph_cut_of_rows(x, group, 1, company),
+        linear: lambda: graph_cut_of_rows(x, company),
     }
     check_agreement(sides, atol=1e-3)
     met = show(f"1. graph cut, G={G}, D={D}, float32", take_turns(sides, repeats), linear, {pairwise: 20})

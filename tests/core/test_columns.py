@@ -105,7 +105,7 @@ def test_the_number_of_a_named_group_does_not_hang_on_the_order_of_rows():
             lambda: Rollouts([1.0, 1.0], [0, None]),
             "groups must be one integer or string a row; got torch.float",
         ),
-        (lambda: Rollouts([1.0, 1.0], ["a", None]), "groups must be one integer or string a row; row 1 has None"),
+        (lambda: Rollouts([1.0, 1.0], ["a", None]), "groups must be one integer or string a row; got None"),
         (lambda: Rollouts([1.0, 1.0], [{}, {}]), "groups must be one integer or string a row; got list: unhashable"),
     ],
     ids=["text", "number", "ragged", "no id", "no name", "unhashable"],

@@ -22,7 +22,6 @@ def test_equals_a_dict_of_lists(ids):
     B, G = len(members), max(map(len, members.values()), default=0)
     assert index.shape == (B, G)
     assert index.size.tolist() == [len(rows) for rows in members.values()]
-    assert index.mask.tolist() == [[place < len(rows) for place in range(G)] for rows in members.values()]
     rows = torch.arange(1.0, len(ids) + 1)
     padded = index.pad(rows, fill=-1.0)
     assert padded.tolist() == [[i + 1.0 for i in m] + [-1.0] * (G - len(m)) for m in members.values()]
@@ -53,7 +52,9 @@ def test_group_similarity_is_padded_and_blind_to_the_unscored(kernel):
     rewards = torch.tensor([1.0, torch.nan, 0.0, 1.0, 1.0, 0.0], dtype=torch.float64)
     ids = torch.tensor([7, 7, 7, 2, 2, 7])
     x[1] = torch.nan
-    found = group_similarity(Rollouts(rewards, ids, x), kernel)
+    rollouts = Rollouts(rewards, ids, x)
+    index = rollouts.index
+    found = group_similarity(index.pad(rollouts.scored_embeddings), index.pad(rollouts.scored), kernel)
     assert found.shape == (2, 4, 4)
     torch.testing.assert_close(found[0, :2, :2], KERNELS[kernel](x[3:5]), atol=1e-12, rtol=0)
     scored = [0, 2, 3]

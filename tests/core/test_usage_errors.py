@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dra_grpo import Rollouts, adjust_rewards, grpo_advantages
-from dra_grpo.core import GroupIndex, group_similarity, redundancy
+from dra_grpo import METHODS, Rollouts, adjust_rewards, grpo_advantages
+from dra_grpo.core import GroupIndex, redundancy
 from dra_grpo.errors import UsageError
 
 
@@ -93,11 +93,11 @@ def test_rollouts_are_flat():
 @pytest.mark.parametrize(
     "options, parts",
     [
-        ({"smi": "graphcut"}, ["smi 'graphcut'", "'graph_cut', 'logdet', 'facility_location'"]),
-        ({"kernel": "cos"}, ["kernel 'cos'", "'cosine_clamped'"]),
+        ({"smi": "graphcut"}, ["smi is 'graphcut'", "'graph_cut' or 'logdet' or 'facility_location'"]),
+        ({"kernel": "cos"}, ["kernel is 'cos'", "'cosine_clamped'"]),
         ({"smi": "logdet", "kernel": "cosine_clamped"}, ["positive semi-definite", "'cosine'"]),
-        ({"negative": "flip"}, ["negative 'flip'", "'scale', 'keep' or 'mirror'"]),
-        ({"normalize": "sum"}, ["normalize 'sum'", "'mean' or None"]),
+        ({"negative": "flip"}, ["negative is 'flip'", "'scale' or 'keep' or 'mirror'"]),
+        ({"normalize": "sum"}, ["normalize is 'sum'", "'mean' or None"]),
         ({"jiter": 1e-3}, ["jiter", "'jitter'"]),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
@@ -108,8 +108,8 @@ def test_unknown_choices_name_the_known(options, parts):
 
 def test_similarity_needs_embeddings():
     rollouts = Rollouts(torch.ones(2), torch.zeros(2, dtype=torch.long))
-    one_line(lambda: redundancy(rollouts), "needs embeddings")
-    one_line(lambda: group_similarity(rollouts), "needs embeddings")
+    one_line(lambda: redundancy(rollouts), "embeddings are needed")
+    one_line(lambda: METHODS["mmr"].adjust(rollouts), "embeddings are needed")
     one_line(lambda: adjust_rewards(torch.ones(2), None), "embeddings")
 
 

@@ -138,12 +138,8 @@ def test_length_is_the_ratio_of_the_lengths(rich):
     torch.testing.assert_close(found, torch.tensor([1 + 0.5 + 0.1, 1 + 0.5 + 0.1, 0.5 + 0.5 + 0.05, 0.1 + 0.1 + 0.05]))
     for smi in ("logdet", "facility_location"):
         assert METHODS["length"](rollouts, match=False, smi=smi).smi.isfinite().all()
-    with pytest.raises(
-        ValueError, match="unknown smi 'cut'; expected one of 'graph_cut', 'logdet', 'facility_location'"
-    ):
-        METHODS["length"](rollouts, match=False, smi="cut")
 
 
 def test_unknown_among_is_refused(rich):
-    with pytest.raises(ValueError, match="unknown among 'wrong'; expected 'scored' or 'correct'"):
+    with pytest.raises(ValueError, match="among is 'wrong'; expected 'scored' or 'correct'"):
         METHODS["permuted"](rich(), among="wrong")

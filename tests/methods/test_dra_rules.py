@@ -15,7 +15,8 @@ from dra_grpo.core.redundancy import similarity_spread
 def test_the_spread_is_that_of_each_rows_mean_similarity(kernel, rich, without_scores):
     rollouts = without_scores(rich(), [1, 7])
     found = similarity_spread(rollouts, kernel).tolist()
-    S, index = group_similarity(rollouts, kernel), rollouts.index
+    index = rollouts.index
+    S = group_similarity(index.pad(rollouts.scored_embeddings), index.pad(rollouts.scored), kernel)
     for group in range(len(index.size)):
         places = index.position[(index.group == group) & rollouts.scored].tolist()
         means = [
@@ -91,9 +92,9 @@ def test_the_std_floor_of_the_options_takes_effect(method):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"negative": "flip"}, "unknown negative 'flip'; expected 'scale', 'keep' or 'mirror'"),
-        ({"wrong": "mirror"}, "unknown wrong 'mirror'; expected 'scale' or 'keep'"),
-        ({"normalize": "sum"}, "unknown normalize 'sum'; expected 'mean' or None"),
+        ({"negative": "flip"}, "method 'dra': negative is 'flip'; expected 'scale' or 'keep' or 'mirror'"),
+        ({"wrong": "mirror"}, "method 'dra': wrong is 'mirror'; expected 'scale' or 'keep'"),
+        ({"normalize": "sum"}, "method 'dra': normalize is 'sum'; expected 'mean' or None"),
         ({"min_spread": -1.0}, "min_spread must be 0 or more, in units of similarity; got -1.0"),
         ({"std_floor": -1.0}, "std_floor must be 0 or more, in units of the reward; got -1.0"),
     ],
@@ -106,5 +107,5 @@ def test_impossible_options_are_refused(options, message):
 
 
 def test_the_spread_needs_embeddings():
-    with pytest.raises(ValueError, match="needs embeddings"):
+    with pytest.raises(ValueError, match="embeddings are needed"):
         similarity_spread(Rollouts(torch.ones(2), torch.zeros(2).long()))

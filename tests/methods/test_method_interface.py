@@ -97,19 +97,6 @@ def test_a_method_of_ones_own_is_a_function_with_a_decorator(rich):
     assert adjust_rewards([[1.0, 0.0]], None, method=plain).to_advantages().tolist() == [[0.5, -0.5]]
 
 
-@pytest.mark.parametrize(
-    "arguments, message",
-    [
-        ({"needs": "embedding"}, "needs 'embedding'; expected some of embeddings, correct, logprobs, answers, texts"),
-        ({"stage": "rewards"}, "stage is 'rewards'; expected 'reward' or 'advantage'"),
-    ],
-    ids=["needs", "stage"],
-)
-def test_a_misspelt_need_or_stage_is_refused_where_it_is_written(arguments, message):
-    with pytest.raises(UsageError, match=message):
-        dra_grpo.method(**arguments)(lambda rollouts: rollouts.rewards)
-
-
 READS = {
     "dra": {
         **dict.fromkeys(["correct_only=True", "normalize='mean'", "wrong='keep'", "min_spread=0.02"], True),
@@ -139,13 +126,13 @@ def test_whether_correctness_is_read(name, options, reads):
 @pytest.mark.parametrize(
     "name, options, message",
     [
-        ("dra", {"clamp": "no"}, "clamp is 'no'; expected true or false, such as True"),
-        ("dra", {"jitter": True}, "jitter is True; expected a finite number, such as 0.001"),
+        ("dra", {"clamp": "no"}, "clamp is 'no'; expected true or false"),
+        ("dra", {"jitter": True}, "jitter is True; expected a finite number"),
         ("dra", {"jitter": float("nan")}, "jitter is nan; expected a finite number"),
-        ("pkpo", {"k": 2.0}, "k is 2.0; expected a whole number, such as 4"),
-        ("dra", {"smi": ["logdet"]}, r"smi is \['logdet'\]; expected a name, such as 'graph_cut'"),
-        ("dra", {"smi": "lgdet"}, "with options {'smi': 'lgdet'}: unknown smi 'lgdet'"),
-        ("mmr", {"lam": "much"}, "with options {'lam': 'much'}: '<=' not supported"),
+        ("pkpo", {"k": 2.0}, "k is 2.0; expected a whole number"),
+        ("dra", {"smi": ["logdet"]}, r"smi is \['logdet'\]; expected 'graph_cut' or"),
+        ("dra", {"smi": "lgdet"}, "smi is 'lgdet'; expected 'graph_cut' or 'logdet' or 'facility_location'"),
+        ("mmr", {"lam": "much"}, "lam is 'much'; expected a finite number or None"),
         ("uniqueness", {"clusters": "no:such"}, "'no:such' cannot be loaded"),
     ],
 )
@@ -201,7 +188,7 @@ def test_a_wrong_name_is_answered_with_the_near_one():
     ("rewards", "embeddings", "more", "message"),
     [
         ((2, 3), (2, 3, 0), {}, "at least one feature"),
-        ((4,), (3, 2), {}, r"embeddings must be rewards' shape \(4,\) with a last dimension D; got \(3, 2\)"),
+        ((4,), (3, 2), {}, r"embeddings must be shaped like rewards, \(4,\); got \(3, 2\)"),
         ((4,), (4, 2), {"correct": torch.ones(3)}, r"correct must be shaped like rewards, \(4,\); got \(3,\)"),
     ],
 )

@@ -109,13 +109,13 @@ def test_rows_without_a_score_are_marked_and_have_no_say(settled, blank, rich, t
     same(METHODS[settled](take(rollouts, rest)), adjusted, rest)
 
 
-def test_ragged_equals_padded(every, rich, same):
+def test_ragged_equals_padded(settled, rich, same):
     ragged = rich()
     index = ragged.index
     padded = adjust_rewards(
         index.pad(ragged.rewards, torch.nan),
         index.pad(ragged.embeddings, torch.nan),
-        method=every,
+        method=settled,
         correct=index.pad(ragged.correct, False),
         logprobs=index.pad(ragged.logprobs, torch.nan),
         answers=nested(index, ragged.answers, None),
@@ -123,7 +123,7 @@ def test_ragged_equals_padded(every, rich, same):
     )
     assert padded.rewards.shape == index.shape
     rows = index.group * index.shape[1] + index.position
-    same(METHODS[every](ragged), padded.reshape((-1,)), rows)
+    same(METHODS[settled](ragged), padded.reshape((-1,)), rows)
 
 
 def nested(index, values, fill):

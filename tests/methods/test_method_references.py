@@ -116,7 +116,7 @@ def test_shapley_volume_over_every_order_of_joining(rich):
 
 
 def test_sampled_shapley_values_converge_and_sum_to_the_volume(rich):
-    from dra_grpo.methods.shapley import sampled_shapley, shapley
+    from dra_grpo.methods.logdet_marginal import sampled_shapley, shapley
 
     x = torch.randn(2, 7, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     matrix = torch.eye(7, dtype=torch.float64) + x @ x.mT

@@ -53,13 +53,12 @@ def group_ids(groups: Any) -> Tensor:
 
 def _numbered(ids: Any) -> Tensor:
     try:
-        ids = list(ids)
         known = {value: number for number, value in enumerate(sorted(set(ids), key=repr))}
     except TypeError as error:
         raise UsageError(f"groups must be one integer or string a row; got {type(ids).__name__}: {error}") from error
-    missing = [row for row, value in enumerate(ids) if value is None or value != value]
+    missing = [value for value in known if value is None or value != value]
     if missing:
-        raise UsageError(f"groups must be one integer or string a row; row {missing[0]} has {ids[missing[0]]!r}")
+        raise UsageError(f"groups must be one integer or string a row; got {missing[0]}")
     return torch.tensor([known[value] for value in ids], device="cpu")
 
 

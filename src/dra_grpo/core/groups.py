@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -56,19 +58,65 @@ class GroupIndex:
         """(B, G), G being the size of the largest group."""
         return len(self.size), int(self.size.max()) if len(self.size) else 0
 
-    @property
-    def mask(self) -> Tensor:
-        """bool (B, G), True where a padded place holds a row."""
-        return torch.arange(self.shape[1], device=self.size.device) < self.size[:, None]
+    @cached_property
+    def place(self) -> Tensor:
+        """int64 (N,), where the row would stand if rows were sorted by group, in row order within each."""
+        return (torch.cumsum(self.size, 0) - self.size)[self.group] + self.position
 
     def pad(self, rows: Tensor, fill: float = 0.0) -> Tensor:
-        """(N, ...) -> (B, G, ...), the places without a row set to `fill`."""
-        padded = rows.new_full((*self.shape, *rows.shape[1:]), fill)
+        """(N, ...) -> (B, G, ...), the places without a row set to `fill`; G is at least 1."""
+        B, G = self.shape
+        if len(rows) == B * G and self._sorted:
+            return rows.reshape(B, max(G, 1), *rows.shape[1:])
+        padded = rows.new_full((B, G, *rows.shape[1:]), fill)
         return padded.index_put((self.group, self.position), rows)
 
     def unpad(self, padded: Tensor) -> Tensor:
         """(B, G, ...) -> (N, ...), the inverse of `pad`."""
         return padded[self.group, self.position]
+
+    @cached_property
+    def _sorted(self) -> bool:
+        return torch.equal(self.place, torch.arange(len(self.place), device=self.place.device))
+
+    def map(self, function: Callable[..., Tensor], *columns: Tensor) -> Tensor:
+        """`function` of padded groups, those of like size together: its cost is at most twice that of one by one.
+
+        Args:
+            function: (b, g, ...) tensors, one a column, to a tensor (b, g, ...). Places without a row hold 0 or False,
+                and what it gives there is left out.
+            *columns: (N, ...) each.
+
+        Returns:
+            (N, ...).
+
+        Example:
+            >>> index = GroupIndex.from_ids(torch.tensor([7, 2, 7, 7]))
+            >>> index.map(lambda rows: rows.cumsum(1), torch.tensor([1., 2., 3., 4.]))
+            tensor([1., 2., 4., 8.])
+        """
+        places, parts = [], []
+        for index, rows in self._buckets():
+            parts.append(index.unpad(function(*(index.pad(column[rows]) for column in columns))))
+            places.append(rows)
+        if len(parts) == 1:
+            return parts[0]
+        found = torch.cat(parts)
+        return torch.empty_like(found).index_copy(0, torch.cat(places), found)
+
+    def _buckets(self) -> Iterator[tuple[GroupIndex, Any]]:
+        """Groups whose sizes differ by a fourth or less, and their rows: padding them to one size costs little."""
+        sizes = sorted(set(self.size.tolist()), reverse=True)
+        if not sizes or 5 * sizes[-1] >= 4 * sizes[0]:
+            yield self, slice(None)
+            return
+        while sizes:
+            alike = [size for size in sizes if 5 * size >= 4 * sizes[0]]
+            taken = (self.size <= alike[0]) & (self.size >= alike[-1])
+            rows = taken[self.group].nonzero().flatten()
+            number = torch.cumsum(taken, 0) - 1
+            yield GroupIndex(number[self.group[rows]], self.position[rows], self.size[taken]), rows
+            sizes = sizes[len(alike) :]
 
     def sum(self, rows: Tensor) -> Tensor:
         """(N, ...) -> (B, ...), each group's sum, without padding."""
@@ -102,15 +150,12 @@ def flatten_groups(rewards: Any, groups: Any = None) -> tuple[Tensor, GroupIndex
         ValueError: shapes that do not fit.
     """
     rewards = column(rewards, "rewards")
-    groups = None if groups is None else group_ids(groups)
-    if rewards.dim() == 2 and groups is None:
-        ids = torch.arange(rewards.shape[0], device=rewards.device).repeat_interleave(rewards.shape[1])
-    elif rewards.dim() == 1 and groups is None:
-        ids = torch.zeros(len(rewards), dtype=torch.long, device=rewards.device)
-    elif rewards.dim() == 1 and groups is not None and groups.shape == rewards.shape:
-        ids = groups.to(rewards.device)
-    else:
-        found = "no groups" if groups is None else f"groups of shape {tuple(groups.shape)}"
+    ids = None if groups is None else group_ids(groups).to(rewards.device)
+    if ids is None and rewards.dim() in (1, 2):
+        number = torch.arange(rewards.shape[:-1].numel(), device=rewards.device)
+        ids = number.repeat_interleave(rewards.shape[-1])
+    elif ids is None or rewards.dim() != 1 or ids.shape != rewards.shape:
+        found = "no groups" if ids is None else f"groups of shape {tuple(ids.shape)}"
         raise UsageError(
             f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
             f"got rewards of shape {tuple(rewards.shape)} and {found}"

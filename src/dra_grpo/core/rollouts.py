@@ -18,7 +18,7 @@ from dra_grpo.errors import UsageError
 Stage = Literal["reward", "advantage"]
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False)
 class Rollouts:
     """N scored completions of B prompts, as flat rows in any order.
 
@@ -42,54 +42,38 @@ class Rollouts:
         (tensor([ True,  True, False]), tensor([ True, False, False]))
     """
 
-    rewards: Tensor
-    groups: Tensor
-    embeddings: Tensor | None
-    correct: Tensor | None
-    logprobs: Tensor | None
-    answers: Sequence[Any] | None
-    texts: Sequence[str] | None
+    rewards: Tensor | Any
+    groups: Tensor | Any
+    embeddings: Tensor | Any | None = None
+    correct: Tensor | Any | None = None
+    logprobs: Tensor | Any | None = None
+    answers: Sequence[Any] | None = None
+    texts: Sequence[Any] | None = None
 
-    def __init__(
-        self,
-        rewards: Any,
-        groups: Any,
-        embeddings: Any = None,
-        correct: Any = None,
-        logprobs: Any = None,
-        answers: Sequence[Any] | None = None,
-        texts: Sequence[Any] | None = None,
-    ):
-        rewards = column(rewards, "rewards")
+    def __post_init__(self) -> None:
+        rewards = column(self.rewards, "rewards")
         if rewards.dim() != 1:
-            raise UsageError(
-                f"Rollouts takes flat rewards (N,) and one group id a row; got shape {tuple(rewards.shape)}"
-            )
-        columns = {"groups": group_ids(groups), "correct": correct, "logprobs": logprobs, "embeddings": embeddings}
-        for name, value in columns.items():
-            if value is None:
+            raise UsageError(f"Rollouts takes flat rewards (N,); got shape {tuple(rewards.shape)}")
+        given = dict(vars(self), rewards=rewards if rewards.is_floating_point() else rewards.float())
+        for name in ("groups", "embeddings", "correct", "logprobs"):
+            if given[name] is None:
                 continue
-            columns[name] = value = column(value, name).to(rewards.device)
-            if name != "embeddings" and value.shape != rewards.shape:
+            value = group_ids(self.groups) if name == "groups" else column(given[name], name)
+            if value.shape[:1] != rewards.shape or value.dim() != 1 + (name == "embeddings"):
                 raise UsageError(
-                    f"{name} must be shaped like rewards, {tuple(rewards.shape)}; got {tuple(value.shape)}"
+                    f"{name} must be {'(N, D)' if name == 'embeddings' else '(N,)'}, one row a reward; "
+                    f"got {tuple(value.shape)} for rewards of shape {tuple(rewards.shape)}"
                 )
-        lists = {"answers": answers, "texts": texts}
-        for name, value in lists.items():
-            if value is not None and len(value) != len(rewards):
-                raise UsageError(f"{name} must hold one entry a reward, {len(rewards)}; got {len(value)}")
-            lists[name] = value if value is None else list(value)
-        rewards = rewards if rewards.is_floating_point() else rewards.float()
-        vars(self).update(rewards=rewards, **columns, **lists)
+            given[name] = value.to(rewards.device)
+        for name in ("answers", "texts"):
+            if given[name] is not None and len(given[name]) != len(rewards):
+                raise UsageError(f"{name} must hold one entry a reward, {len(rewards)}; got {len(given[name])}")
+            given[name] = None if given[name] is None else list(given[name])
+        vars(self).update(given)
         if self.embeddings is not None:
             self._check_embeddings(self.embeddings)
 
     def _check_embeddings(self, embeddings: Tensor) -> None:
-        if embeddings.dim() != 2 or len(embeddings) != len(self.rewards):
-            raise UsageError(
-                f"embeddings must be (N, D) with one row a reward; got {tuple(embeddings.shape)} "
-                f"for rewards of shape {tuple(self.rewards.shape)}"
-            )
         if not embeddings.is_floating_point():
             raise UsageError(f"embeddings must be floating point; got {embeddings.dtype}")
         if embeddings.shape[1] == 0 and len(embeddings):
@@ -113,6 +97,27 @@ class Rollouts:
         """bool (N,), the rows whose reward is a finite number."""
         return self.rewards.isfinite()
 
+    def given(self, name: str) -> Any:
+        """The field `name`.
+
+        Raises:
+            UsageError: it is None.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise UsageError(f"{name} are needed, which the rollouts do not carry; give Rollouts({name}=...)")
+        return value
+
+    @cached_property
+    def scored_embeddings(self) -> Tensor:
+        """The embeddings (N, D), 0 where a row is unscorable.
+
+        Raises:
+            UsageError: there are none.
+        """
+        embeddings = self.given("embeddings")
+        return embeddings if self.scored.all() else embeddings.masked_fill(~self.scored[:, None], 0.0)
+
     @cached_property
     def is_correct(self) -> Tensor:
         """bool (N,), `correct` where it is given and rewards > 0 where not; never an unscorable row."""
@@ -132,23 +137,32 @@ class Adjusted:
     Attributes:
         rewards: adjusted rewards; the raw ones at the advantage stage.
         weights: adjusted over raw reward (1 where the raw one is 0 and the method defines no weight of its own).
-        smi: each row's SMI with its group; 0 where the method measures none.
+        smi: each row's SMI with its group; 0 where the method measures none (given as None).
         index: the groups, over flat rows.
         advantages: None at the reward stage.
         std_floor: least σ that rewards of the reward stage are divided by.
         measures_smi: whether the method measures SMI at all.
 
-    The tensors are shaped like the raw rewards. Unscorable rows are NaN in rewards, weights and smi, and 0 in
-    advantages.
+    The tensors are shaped like the raw rewards. Rows that are unscorable, or whose adjusted reward is infinite, are
+    NaN in rewards, weights and smi, and 0 in advantages.
     """
 
     rewards: Tensor
     weights: Tensor
-    smi: Tensor
+    smi: Tensor | Any
     index: GroupIndex
     advantages: Tensor | None = None
     std_floor: float = 0.0
     measures_smi: bool = True
+
+    def __post_init__(self) -> None:
+        if self.smi is None:
+            vars(self).update(smi=torch.zeros_like(self.rewards), measures_smi=False)
+        lost = ~self.rewards.isfinite()
+        for name in ("rewards", "weights", "smi"):
+            vars(self)[name] = getattr(self, name).masked_fill(lost, torch.nan)
+        if self.advantages is not None:
+            vars(self)["advantages"] = self.advantages.masked_fill(lost | ~self.advantages.isfinite(), 0.0)
 
     @property
     def stage(self) -> Stage:
@@ -179,52 +193,23 @@ class Adjusted:
     def from_weights(
         cls, rollouts: Rollouts, weights: Tensor, smi: Tensor | None = None, std_floor: float = 0.0
     ) -> Adjusted:
-        """R̃ = R·w, with the unscorable rows marked."""
-        return cls._made(rollouts, rollouts.precise_rewards * weights, weights, smi, std_floor=std_floor)
+        """R̃ = R·w."""
+        return cls(rollouts.precise_rewards * weights, weights, smi, rollouts.index, std_floor=std_floor)
 
     @classmethod
-    def from_rewards(cls, rollouts: Rollouts, rewards: Tensor, smi: Tensor | None = None) -> Adjusted:
+    def from_rewards(cls, rollouts: Rollouts, rewards: Tensor) -> Adjusted:
         """Adjusted rewards as they are, weights being R̃/R."""
         raw = rollouts.precise_rewards
-        weights = torch.where(raw == 0, 1.0, rewards / torch.where(raw == 0, 1.0, raw))
-        return cls._made(rollouts, rewards, weights, smi)
+        weights = torch.where(raw == 0, 1.0, rewards / raw)
+        return cls(torch.where(rollouts.scored, rewards, torch.nan), weights, None, rollouts.index)
 
     @classmethod
     def from_advantages(
         cls, rollouts: Rollouts, advantages: Tensor, weights: Tensor | None = None, smi: Tensor | None = None
     ) -> Adjusted:
         """Advantages in place of the engine's own; the rewards stay raw."""
-        raw = rollouts.precise_rewards
-        advantages = torch.where(rollouts.scored, advantages, 0.0)
-        return cls._made(rollouts, raw, torch.ones_like(raw) if weights is None else weights, smi, advantages)
-
-    @classmethod
-    def _made(
-        cls,
-        rollouts: Rollouts,
-        rewards: Tensor,
-        weights: Tensor,
-        smi: Tensor | None,
-        advantages: Tensor | None = None,
-        std_floor: float = 0.0,
-    ) -> Adjusted:
-        blank = torch.where(rollouts.scored, 0.0, torch.nan)
-        measured = torch.zeros_like(rollouts.precise_rewards) if smi is None else smi
-        return cls(
-            rewards + blank,
-            weights + blank,
-            measured + blank,
-            rollouts.index,
-            advantages,
-            std_floor,
-            measures_smi=smi is not None,
-        )
-
-    def without(self, rows: Tensor) -> Adjusted:
-        """The same with the rows of a bool mask marked as unscorable."""
-        rewards, weights, smi = (x.masked_fill(rows, torch.nan) for x in (self.rewards, self.weights, self.smi))
-        advantages = None if self.advantages is None else self.advantages.masked_fill(rows, 0.0)
-        return replace(self, rewards=rewards, weights=weights, smi=smi, advantages=advantages)
+        weights = torch.ones_like(advantages) if weights is None else weights
+        return cls(rollouts.precise_rewards, weights, smi, rollouts.index, advantages)
 
     def reshape(self, shape: Sequence[int]) -> Adjusted:
         """The same with every tensor in another shape."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -15,14 +17,22 @@ def unit_rows(embeddings: Tensor) -> Tensor:
     Returns:
         (..., D) rows of norm 1 or 0; its gradient at a zero vector is 0, not NaN.
     """
+    x, norm = rows_and_norms(embeddings)
+    return x / norm
+
+
+def rows_and_norms(embeddings: Tensor) -> tuple[Tensor, Tensor]:
+    """(..., D) rows in at least float32, and their norms (..., 1), infinite for a zero vector.
+
+    Where a norm's square could leave float32's range, all rows are divided by their largest entry first.
+    """
     x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-    if not x.shape[-1]:
-        return x
-    # Dividing by the largest entry first keeps float32's range: squares of 1e-30 or 1e30 would leave it.
-    largest = x.detach().abs().amax(-1, keepdim=True)
-    x = x / torch.where(largest == 0, torch.inf, largest)
     norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
-    return x / torch.where(largest == 0, torch.inf, norm)
+    if ((norm < 1e-15) | (norm > 1e15)).any() and x.shape[-1]:
+        largest = x.detach().abs().amax(-1, keepdim=True)
+        x = x / torch.where(largest == 0, torch.inf, largest)
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    return x, torch.where(norm == 0, torch.inf, norm)
 
 
 def set_diagonal(similarity: Tensor, value: float = 1.0) -> Tensor:
@@ -118,6 +128,8 @@ def _at_unit_scale(embeddings: Tensor) -> Tensor:
 def _cosine(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
     return cosine_similarity(embeddings)
 
+
+Kernel = Literal["cosine", "cosine_clamped", "cosine_shifted", "prompt_centred", "rbf"]
 
 KERNELS = {
     "cosine": _cosine,

@@ -6,10 +6,12 @@ the company as a mask, so that padded, unscorable and (if wanted) wrong completi
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
-from dra_grpo.core.similarity import set_diagonal, unit_rows
+from dra_grpo.core.similarity import rows_and_norms, set_diagonal
 from dra_grpo.errors import UsageError
 
 
@@ -37,24 +39,24 @@ def graph_cut(similarity: Tensor, company: Tensor | None = None) -> Tensor:
     return (others if company is None else others.masked_fill(~company[..., None, :], 0.0)).sum(-1)
 
 
-def graph_cut_of_rows(embeddings: Tensor, group: Tensor, groups: int, company: Tensor) -> Tensor:
-    """Graph cut of cosines in O(N·D): SMI_i = u_i · (Σ_{j in company} u_j − [i in company]·u_i), u unit rows.
+def graph_cut_of_rows(embeddings: Tensor, company: Tensor) -> Tensor:
+    """Graph cut of cosines in O(G·D): SMI_i = u_i · Σ_{j in company} u_j − [i in company], u unit rows.
 
     The pairwise matrix is never formed: the sum of a row's cosines is its inner product with its group's sum.
 
     Args:
-        embeddings: (N, D).
-        group: int64 (N,), 0 … groups-1, any order, ragged.
-        groups: how many groups there are.
-        company: bool (N,).
+        embeddings: (..., G, D).
+        company: bool (..., G).
 
     Returns:
-        (N,), what `graph_cut(cosine_similarity(...), company)` gives each row.
+        (..., G), what `graph_cut(cosine_similarity(...), company)` gives; exactly 0 for a row without company.
     """
-    u = unit_rows(embeddings)
-    counted = u * company[:, None]
-    total = u.new_zeros(groups, u.shape[1]).index_add(0, group, counted)
-    return (u * (total[group] - counted)).sum(-1)
+    x, norm = rows_and_norms(embeddings)
+    counted = company[..., None] / norm
+    with torch.autocast(x.device.type, enabled=False):
+        value = x @ (counted.mT @ x).mT / norm
+    value = (value - (counted > 0).to(x.dtype))[..., 0]
+    return torch.where(company.sum(-1, keepdim=True) > company, value, 0.0)
 
 
 def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = None) -> Tensor:
@@ -89,19 +91,17 @@ def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = No
     within = jittered if company is None else torch.where(company[..., None] & company[..., None, :], jittered, one)
     factor, failed = torch.linalg.cholesky_ex(within)
     if failed.any():
-        if not within.isfinite().all():
-            raise UsageError("logdet needs finite similarities; got NaN or infinity")
-        smallest = torch.linalg.eigvalsh(within.detach()).amin().item()
         raise UsageError(
-            f"logdet needs a positive definite similarity; the smallest eigenvalue is {smallest:.3g} with "
-            f"jitter {jitter:g}: raise jitter, or use unclamped cosines"
+            f"logdet needs a finite and positive definite similarity, which it is not with jitter {jitter:g} on its "
+            "diagonal: raise jitter, or use unclamped cosines"
         )
     own = jittered.diagonal(dim1=-2, dim2=-1)
-    # Columns of L⁻¹ have the squared norms [S_A⁻¹]_ii; columns of L⁻¹S_A· have what A explains of each row outside it.
-    right = one if company is None else torch.where(company[..., None, :], one, jittered * company[..., None])
-    square = torch.linalg.solve_triangular(factor, right.expand_as(factor), upper=False).square().sum(-2)
     if company is None:
-        return (own * square).log().clamp(min=0).to(similarity.dtype)
+        inverse = torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1)
+        return (own * inverse).log().clamp(min=0).to(similarity.dtype)
+    # Columns of L⁻¹ have the squared norms [S_A⁻¹]_ii; columns of L⁻¹S_A· have what A explains of each row outside it.
+    right = torch.where(company[..., None, :], one, jittered * company[..., None])
+    square = torch.linalg.solve_triangular(factor, right, upper=False).square().sum(-2)
     # Rounding may leave this at or below 0 for a copy of company where jitter is tiny.
     unexplained = (1 - square / own).clamp(min=torch.finfo(precise.dtype).eps)
     smi = torch.where(company, (own * square).where(company, 1.0).log(), -unexplained.where(~company, 1.0).log())
@@ -148,6 +148,8 @@ def facility_location(similarity: Tensor, company: Tensor | None = None) -> Tens
     has_company = company.sum(-1, keepdim=True) > company
     return torch.where((company[..., None] | own) & has_company[..., None, :], covered, 0.0).sum(-2)
 
+
+Smi = Literal["graph_cut", "logdet", "facility_location"]
 
 SMI = {"graph_cut": graph_cut, "logdet": logdet, "facility_location": facility_location}
 """name -> (similarity (..., G, G), company=(..., G)) -> SMI (..., G)."""

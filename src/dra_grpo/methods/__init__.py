@@ -1,26 +1,25 @@
 """One file = one method; `METHODS` is where a name becomes one."""
 
-from dra_grpo.methods.clusters import cluster_fields
+from dra_grpo.core import redundancy
+from dra_grpo.methods.clusters import cluster_fields, cluster_size
+from dra_grpo.methods.controls import length, length_fields, none, permuted, random_embeddings, random_fields
 from dra_grpo.methods.darling import darling
 from dra_grpo.methods.dra import DRA_ROBUST, dra
 from dra_grpo.methods.dra_blend import dra_blend
 from dra_grpo.methods.dra_signed import dra_signed
 from dra_grpo.methods.evol import evol
-from dra_grpo.methods.length import length, length_fields
 from dra_grpo.methods.logdet_marginal import logdet_marginal
 from dra_grpo.methods.method import Method, as_method
 from dra_grpo.methods.mmr import mmr
-from dra_grpo.methods.none import none
 from dra_grpo.methods.pass_at_k import pass_at_k
-from dra_grpo.methods.permuted import permuted
 from dra_grpo.methods.pkpo import pkpo
-from dra_grpo.methods.random_embeddings import random_embeddings, random_fields
 from dra_grpo.methods.risk_sensitive import risk_sensitive
 from dra_grpo.methods.uniqueness import uniqueness
 from dra_grpo.methods.unlikeliness import unlikeliness
 from dra_grpo.registry import Registry
 
 DRA, OURS = "arXiv 2505.09655", "this project"
+EMBEDDED = ("embeddings",)
 
 METHODS = Registry[Method](
     "method",
@@ -29,16 +28,16 @@ METHODS = Registry[Method](
         method.name: method
         for method in (
             # DRA and ours
-            Method("dra", dra, "reward", ("embeddings",), DRA),
-            Method("dra-robust", dra, "reward", ("embeddings",), DRA, DRA_ROBUST),
-            Method("dra-signed", dra_signed, "advantage", ("embeddings",), OURS),
-            Method("dra-blend", dra_blend, "advantage", ("embeddings",), OURS),
+            Method("dra", dra, "reward", EMBEDDED, DRA, bases=(redundancy,)),
+            Method("dra-robust", dra, "reward", EMBEDDED, DRA, DRA_ROBUST, (redundancy,)),
+            Method("dra-signed", dra_signed, "advantage", EMBEDDED, OURS, bases=(redundancy,)),
+            Method("dra-blend", dra_blend, "advantage", EMBEDDED, OURS, {"correct_only": True}, (redundancy,)),
             # its peers
-            Method("mmr", mmr, "reward", ("embeddings",), "arXiv 2601.09085"),
-            Method("darling", darling, "reward", cluster_fields, "arXiv 2509.02534"),
-            Method("uniqueness", uniqueness, "advantage", cluster_fields, "arXiv 2601.08763"),
-            Method("logdet_marginal", logdet_marginal, "reward", ("embeddings",), "arXiv 2605.11461"),
-            Method("evol", evol, "reward", ("embeddings",), "arXiv 2509.15194"),
+            Method("mmr", mmr, "reward", EMBEDDED, "arXiv 2601.09085"),
+            Method("darling", darling, "reward", cluster_fields, "arXiv 2509.02534", bases=(cluster_size,)),
+            Method("uniqueness", uniqueness, "advantage", cluster_fields, "arXiv 2601.08763", bases=(cluster_size,)),
+            Method("logdet_marginal", logdet_marginal, "reward", EMBEDDED, "arXiv 2605.11461"),
+            Method("evol", evol, "reward", EMBEDDED, "arXiv 2509.15194"),
             Method("unlikeliness", unlikeliness, "reward", ("logprobs",), "arXiv 2506.02355"),
             Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751"),
             Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201"),
@@ -46,10 +45,10 @@ METHODS = Registry[Method](
             Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
             # controls
             Method("none", none, "reward", (), "arXiv 2402.03300"),
-            Method("permuted", permuted, "reward", ("embeddings",), DRA, base=dra),
-            Method("permuted-correct", permuted, "reward", ("embeddings",), DRA, {"among": "correct"}, base=dra),
-            Method("random", random_embeddings, "reward", random_fields, DRA, base=dra),
-            Method("length", length, "reward", length_fields, DRA),
+            Method("permuted", permuted, "reward", EMBEDDED, DRA, bases=(redundancy, dra)),
+            Method("permuted-correct", permuted, "reward", EMBEDDED, DRA, {"among": "correct"}, (redundancy, dra)),
+            Method("random", random_embeddings, "reward", random_fields, DRA, bases=(redundancy, dra)),
+            Method("length", length, "reward", length_fields, DRA, bases=(redundancy, dra)),
         )
     },
     as_method,

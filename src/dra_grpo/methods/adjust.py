@@ -57,27 +57,20 @@ def adjust_rewards(
     chosen = METHODS.find(method)
     flat, index, shape = flatten_groups(rewards, groups)
     columns = {"embeddings": embeddings, "correct": correct, "logprobs": logprobs}
-    for name, value in columns.items():
-        if value is None:
-            continue
-        value = column(value, name)
-        fits = tuple(value.shape[: len(shape)]) == shape and value.dim() == len(shape) + (name == "embeddings")
-        if not fits:
-            expected = (
-                f"rewards' shape {shape} with a last dimension D"
-                if name == "embeddings"
-                else f"shaped like rewards, {shape}"
-            )
-            raise UsageError(f"{name} must be {expected}; got {tuple(value.shape)}")
-        columns[name] = value.flatten(0, 1) if len(shape) == 2 else value
+    for name, values in columns.items():
+        if values is not None:
+            values = column(values, name)
+            if tuple(values.shape[: len(shape)]) != shape:
+                raise UsageError(f"{name} must be shaped like rewards, {shape}; got {tuple(values.shape)}")
+            columns[name] = values.reshape(len(flat), *values.shape[len(shape) :])
     rollouts = Rollouts(flat, index.group, **columns, answers=_flat(answers, shape), texts=_flat(texts, shape))
     return chosen(rollouts, **options).reshape(shape)
 
 
 def _flat(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[Any] | None:
     """B lists of G as one list of B·G; a flat list as it is."""
-    if values is None or len(shape) != 2 or not len(values) or not isinstance(values[0], list | tuple):
+    if values is None or len(shape) != 2 or not all(isinstance(group, list | tuple) for group in values):
         return values
-    if any(len(group) != shape[1] for group in values):
+    if [len(group) for group in values] != [shape[1]] * shape[0]:
         raise UsageError(f"texts and answers must be shaped like rewards, {shape}; got lists of other lengths")
     return [value for group in values for value in group]

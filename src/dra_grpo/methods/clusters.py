@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable
+from functools import cache
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from dra_grpo.core import Rollouts, group_similarity
 from dra_grpo.errors import UsageError
-from dra_grpo.methods.method import given
 from dra_grpo.registry import load_path
 
 Clusters = str | Callable[[str, str], bool]
@@ -22,97 +22,90 @@ def cluster_fields(options: dict[str, Any]) -> tuple[str, ...]:
     """The field of `Rollouts` that the option `clusters` reads: a callable compares texts."""
     clusters = options["clusters"]
     if isinstance(clusters, str) and ":" not in clusters and clusters not in FIELDS:
-        known = ", ".join(map(repr, FIELDS))
         raise UsageError(
-            f"unknown clusters {clusters!r}; expected {known}, a callable same(a, b) or its path 'package.module:same'"
+            f"unknown clusters {clusters!r}; expected {', '.join(map(repr, FIELDS))}, a callable same(a, b) or its "
+            "path 'package.module:same'"
         )
     return (FIELDS.get(clusters, "texts") if isinstance(clusters, str) else "texts",)
 
 
-def cluster_labels(rollouts: Rollouts, clusters: Clusters, threshold: float, linkage: str) -> Tensor:
-    """Partition each group's scored completions.
+def cluster_size(
+    rollouts: Rollouts,
+    *,
+    clusters: Clusters = "similarity",
+    threshold: float = 0.5,
+    linkage: Literal["single", "complete"] = "single",
+) -> Tensor:
+    """How many scored completions of the group say the same as each does, itself included.
 
     Args:
         rollouts: with what `cluster_fields` names.
         clusters: "similarity": cosine of embeddings above `threshold`. "text": the same text. "answer": the same
             answer; None is the same as nothing. A callable `same(a, b)`, or its path `package.module:same`: asked once
-            for each pair of different texts of a group, and taken to be symmetric.
+            for each pair of different texts that meet in a group, and taken to be symmetric.
         threshold: of "similarity".
         linkage: "single" joins whatever a chain of pairs connects (union-find: a ~ b ~ c makes one cluster however
             little a has of c). "complete" joins clusters, nearest first, while every pair between them is alike; where
             `same` is not transitive and ties decide, the earlier rows win.
 
     Returns:
-        int64 (B, G): equal within a cluster, the place of one of its rows; rows without a score stand alone.
-
-    Raises:
-        UsageError: an unknown linkage.
+        (N,), in at least float32; 1 for rows without a score, which stand alone.
     """
-    if linkage not in ("single", "complete"):
-        raise UsageError(f"unknown linkage {linkage!r}; expected 'single' or 'complete'")
-    likeness = _likeness(rollouts, clusters)
-    if clusters != "similarity":
-        threshold = 0.5
-    scored = rollouts.index.pad(rollouts.scored, False)
-    likeness = likeness.masked_fill(~(scored[:, :, None] & scored[:, None, :]), -torch.inf)
-    likeness.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)
-    return _connected(likeness > threshold) if linkage == "single" else _complete(likeness, threshold)
+    rows, alike = _likeness(rollouts, clusters)
+    limit = threshold if clusters == "similarity" else 0.5
+
+    def sizes(rows: Tensor, scored: Tensor) -> Tensor:
+        likeness = alike(rows, scored).masked_fill(~(scored[:, :, None] & scored[:, None, :]), -torch.inf)
+        likeness.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf)
+        labels = _connected(likeness > limit) if linkage == "single" else _complete(likeness, limit)
+        return (labels[:, :, None] == labels[:, None, :]).sum(-1)
+
+    return rollouts.index.map(sizes, rows, rollouts.scored).to(rollouts.precise_rewards.dtype)
 
 
-def cluster_size(rollouts: Rollouts, clusters: Clusters, threshold: float, linkage: str) -> Tensor:
-    """(N,) how many scored completions row i's cluster has, itself included; see `cluster_labels`."""
-    labels = cluster_labels(rollouts, clusters, threshold, linkage)
-    scored = rollouts.index.pad(rollouts.scored, False)
-    return rollouts.index.unpad(((labels[:, :, None] == labels[:, None, :]) & scored[:, None, :]).sum(-1))
-
-
-def _likeness(rollouts: Rollouts, clusters: Clusters) -> Tensor:
-    if clusters == "similarity":
-        return group_similarity(rollouts)
-    device = rollouts.rewards.device
+def _likeness(rollouts: Rollouts, clusters: Clusters) -> tuple[Tensor, Callable[[Tensor, Tensor], Tensor]]:
+    """What two completions are compared by, one a row, and how alike the rows of padded groups are: (B, G, G)."""
+    (field,) = cluster_fields({"clusters": clusters})
+    if field == "embeddings":
+        return rollouts.scored_embeddings, group_similarity
+    values = [(row,) if value is None else value for row, value in enumerate(rollouts.given(field))]
+    known = list(dict.fromkeys(values))
+    number = {value: code for code, value in enumerate(known)}
+    codes = torch.tensor([number[value] for value in values], device=rollouts.rewards.device)
     if isinstance(clusters, str) and clusters in FIELDS:
-        code = rollouts.index.pad(torch.tensor(_codes(given(rollouts, FIELDS[clusters])), device=device), -1)
-        return (code[:, :, None] == code[:, None, :]).float()
-    return _asked(rollouts, load_path(clusters) if isinstance(clusters, str) else clusters).to(device)
+        return codes, _equal
+    same = load_path(clusters) if isinstance(clusters, str) else clusters
+    ask = cache(lambda a, b: bool(same(known[a], known[b])))
+
+    def asked(codes: Tensor, scored: Tensor) -> Tensor:
+        likeness = _equal(codes, scored)
+        for group, members in enumerate(codes.tolist()):
+            places = scored[group].nonzero().flatten().tolist()
+            for i, j in combinations(places, 2):
+                if members[i] != members[j]:
+                    likeness[group, i, j] = likeness[group, j, i] = ask(*sorted((members[i], members[j])))
+        return likeness
+
+    return codes, asked
 
 
-def _codes(values: Sequence[str | None]) -> list[int]:
-    """One integer a distinct value; every None has its own."""
-    seen: dict[Hashable, int] = {}
-    return [seen.setdefault((row,) if value is None else value, len(seen)) for row, value in enumerate(values)]
-
-
-def _asked(rollouts: Rollouts, same: Callable[[str, str], bool]) -> Tensor:
-    B, G = rollouts.index.shape
-    likeness = torch.zeros(B, G, G, device="cpu")
-    members: list[list[tuple[int, str]]] = [[] for _ in range(B)]
-    rows = zip(rollouts.index.group.tolist(), rollouts.index.position.tolist(), rollouts.scored.tolist(), strict=True)
-    for (group, position, scored), text in zip(rows, given(rollouts, "texts"), strict=True):
-        if scored:
-            members[group].append((position, text))
-    for group, texts in enumerate(members):
-        for (i, a), (j, b) in combinations(sorted(texts), 2):
-            likeness[group, i, j] = likeness[group, j, i] = float(a == b or bool(same(a, b)))
-    return likeness
+def _equal(codes: Tensor, scored: Tensor) -> Tensor:
+    return (codes[:, :, None] == codes[:, None, :]).float()
 
 
 def _connected(linked: Tensor) -> Tensor:
-    """Connected components of (B, G, G) links: each row takes its neighbours' smallest label until none changes."""
-    B, G = linked.shape[:2]
-    labels = torch.arange(G, device=linked.device).expand(B, G)
-    while G:
-        spread = torch.minimum(labels, torch.where(linked, labels[:, None, :], G).amin(-1))
-        if torch.equal(spread, labels):
-            break
-        labels = spread
-    return labels
+    """Connected components of (B, G, G) links: the first row that each one reaches, in paths of twice the length."""
+    G = linked.shape[-1]
+    reached = (linked | torch.eye(G, dtype=torch.bool, device=linked.device)).float()
+    for _ in range(G.bit_length()):
+        reached = (reached @ reached).clamp(max=1)
+    return reached.argmax(-1)
 
 
 def _complete(likeness: Tensor, threshold: float) -> Tensor:
     """Complete linkage of all groups at once: at most G − 1 rounds, in each of which every group merges one pair."""
     B, G = likeness.shape[:2]
     labels = torch.arange(G, device=likeness.device).repeat(B, 1)
-    likeness = likeness.clone()
     for _ in range(G - 1):
         nearest, pair = likeness.flatten(1).max(1)
         group = (nearest > threshold).nonzero().flatten()

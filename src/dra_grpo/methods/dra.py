@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -29,25 +29,18 @@ def dra(
     rollouts: Rollouts,
     value: Tensor | None = None,
     *,
-    smi: str = "graph_cut",
-    kernel: str = "cosine",
-    jitter: float = 1e-3,
-    clamp: bool = True,
-    correct_only: bool = False,
     negative: Literal["scale", "keep", "mirror"] = "scale",
     wrong: Literal["scale", "keep"] = "scale",
     normalize: Literal["mean"] | None = None,
     min_spread: float | None = None,
     std_floor: float = 0.0,
+    **similarity: Any,
 ) -> Adjusted:
     """R̃_i = R_i / (1 + SMI_i): copies lose weight, rare completions keep theirs.
 
     Args:
         rollouts: with embeddings (N, D).
         value: SMI (N,) measured elsewhere, in place of the embeddings' (the controls use this).
-        smi, kernel, jitter: see `dra_grpo.core.redundancy`.
-        clamp: SMI ← max(0, SMI), so that the weight is in (0, 1]; False is the formula verbatim.
-        correct_only: only correct completions count as company.
         negative: what becomes of R < 0. "scale" is the formula, which punishes a repeated mistake less than a new;
             "keep" leaves it; "mirror" is R·(2 − min(w, 1)), so that redundancy is never an advantage.
         wrong: what becomes of R ≥ 0 that a wrong completion has from its format. "scale" is the formula, under which a
@@ -58,12 +51,14 @@ def dra(
             similarity) keeps weight 1: set it to what a paraphrase moves your embedder.
         std_floor: least σ that `Adjusted.to_advantages` divides the rewards by, so that weights alone never become
             full-size advantages.
+        **similarity: options of `dra_grpo.core.redundancy`: `smi`, `kernel`, `jitter`, `correct_only` and `clamp`,
+            under which the weight is in (0, 1]; `clamp=False` is the formula verbatim.
 
     Returns:
         `Adjusted` at the reward stage; `rewards` is always `R · weights`.
 
     Raises:
-        ValueError: an unknown choice.
+        ValueError: an impossible option.
 
     Example:
         >>> import torch
@@ -77,13 +72,13 @@ def dra(
     if std_floor < 0:
         raise UsageError(f"std_floor must be 0 or more, in units of the reward; got {std_floor}")
     if value is None:
-        value = redundancy(rollouts, smi=smi, kernel=kernel, jitter=jitter, clamp=clamp, correct_only=correct_only)
-    if not clamp and (1 + value <= 0).any():
+        value = redundancy(rollouts, **similarity)
+    if (1 + value <= 0).any():
         warnings.warn(
             "1 + SMI is zero or negative for some completions: their weight is infinite or changes the reward's sign; "
             "clamp=True keeps it in (0, 1]",
             stacklevel=2,
         )
-    weights = gated(rollouts, 1 / (1 + value), min_spread, kernel)
+    weights = gated(rollouts, 1 / (1 + value), min_spread, similarity.get("kernel", "cosine"))
     weights = signed(rollouts, normalized(rollouts, weights, normalize), negative)
     return Adjusted.from_weights(rollouts, ordered(rollouts, weights, wrong), value, std_floor)

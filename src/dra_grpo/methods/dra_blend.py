@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages, redundancy
+from dra_grpo.core.advantages import Scale
 
 
 def dra_blend(
-    rollouts: Rollouts,
-    *,
-    lam: float = 0.3,
-    smi: str = "graph_cut",
-    kernel: str = "cosine",
-    jitter: float = 1e-3,
-    scale: Literal["group", "batch", "none"] = "group",
-    eps: float = 1e-4,
+    rollouts: Rollouts, *, lam: float = 0.3, scale: Scale = "group", eps: float = 1e-4, **similarity: Any
 ) -> Adjusted:
     """A_i + λ·(w_i − mean_C w) / (σ_C(w) + 0.1) on the correct completions C, w = 1/(1 + SMI among C).
 
@@ -27,14 +21,11 @@ def dra_blend(
     Args:
         rollouts: with embeddings (N, D).
         lam: λ, which moves along the front between pass@1 (0, GRPO) and coverage (1 and more).
-        smi, kernel, jitter: see `dra_grpo.core.redundancy`.
         scale, eps: see `grpo_advantages`; the bonus has its own scale.
+        **similarity: options of `dra_grpo.core.redundancy`.
 
     Returns:
         `Adjusted` at the advantage stage.
-
-    Raises:
-        ValueError: an unknown choice.
 
     Example:
         >>> embeddings = torch.tensor([[1., 0.], [1., 0.], [0., 1.], [0., 1.]])
@@ -45,7 +36,7 @@ def dra_blend(
     Source: this project.
     """
     correct, index = rollouts.is_correct, rollouts.index
-    value = redundancy(rollouts, smi=smi, kernel=kernel, jitter=jitter, correct_only=True)
+    value = redundancy(rollouts, **{"correct_only": True, **similarity})
     weights = 1 / (1 + value)
     centred = torch.where(correct, weights - index.mean(weights, correct)[index.group], 0.0)
     count = index.sum(correct.to(weights.dtype))

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages, redundancy
+from dra_grpo.core.advantages import Scale
 
 
-def dra_signed(
-    rollouts: Rollouts,
-    *,
-    smi: str = "graph_cut",
-    kernel: str = "cosine",
-    jitter: float = 1e-3,
-    correct_only: bool = False,
-    scale: Literal["group", "batch", "none"] = "group",
-    eps: float = 1e-4,
-) -> Adjusted:
+def dra_signed(rollouts: Rollouts, *, scale: Scale = "group", eps: float = 1e-4, **similarity: Any) -> Adjusted:
     """A_i ← A_i·w_i·(Σ A⁺ / Σ A⁺w) over the correct completions with A > 0, w = 1/(1 + SMI); the others keep A.
 
     The positive part keeps its sum, so a group's mean advantage stays what it was, no correct completion is pushed
@@ -26,14 +18,11 @@ def dra_signed(
 
     Args:
         rollouts: with embeddings (N, D).
-        smi, kernel, jitter, correct_only: see `dra_grpo.core.redundancy`.
         scale, eps: see `grpo_advantages`.
+        **similarity: options of `dra_grpo.core.redundancy`.
 
     Returns:
         `Adjusted` at the advantage stage.
-
-    Raises:
-        ValueError: an unknown choice.
 
     Example:
         >>> embeddings = torch.tensor([[1., 0.], [1., 0.], [0., 1.], [0., 1.]])
@@ -43,7 +32,7 @@ def dra_signed(
 
     Source: this project.
     """
-    value = redundancy(rollouts, smi=smi, kernel=kernel, jitter=jitter, correct_only=correct_only)
+    value = redundancy(rollouts, **similarity)
     advantages = grpo_advantages(rollouts.rewards, rollouts.index.group, scale, eps)
     index, raised = rollouts.index, rollouts.is_correct & (advantages > 0)
     share = torch.where(raised, advantages / (1 + value), 0.0)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, group_similarity
-from dra_grpo.errors import UsageError
 
 
 def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") -> Adjusted:
@@ -24,9 +24,6 @@ def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") ->
     Returns:
         `Adjusted` at the reward stage, blind to the size of R; a group of one scored row keeps its R.
 
-    Raises:
-        ValueError: an unknown choice.
-
     Example:
         >>> embeddings = torch.tensor([[1., 0.], [1., 0.], [0., 1.], [1., 0.]])
         >>> rollouts = Rollouts(torch.tensor([1., 1., 1., 0.]), torch.zeros(4, dtype=torch.long), embeddings)
@@ -36,31 +33,28 @@ def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") ->
     Source: arXiv 2509.15194; YujunZhou/EVOL-RL, `semantic_novelty.py`. Different here: correctness is given and not
     the group's majority; and the one parsable row of a group keeps its place, where the released code gives it −1.
     """
-    if single not in ("middle", "best"):
-        raise UsageError(f"unknown single {single!r}; expected 'middle' or 'best'")
-    if not len(rollouts.rewards):
-        return Adjusted.from_rewards(rollouts, rollouts.precise_rewards)
-    index, device = rollouts.index, rollouts.rewards.device
-    scored = index.pad(rollouts.scored, False)
     parsed = torch.ones_like(rollouts.scored)
     if rollouts.answers is not None:
-        parsed = torch.tensor([answer is not None for answer in rollouts.answers], dtype=torch.bool, device=device)
-    valid = scored & index.pad(parsed, False)
-    correct = index.pad(rollouts.is_correct, False)
-    similarity = group_similarity(rollouts, "cosine_clamped").to(rollouts.precise_rewards.dtype)
-    other = valid[:, None, :] & ~torch.eye(index.shape[1], dtype=torch.bool, device=device)
-    alike = other & (correct[:, :, None] == correct[:, None, :])
-    mean = (similarity * alike).sum(-1) / alike.sum(-1).clamp(min=1)
-    novelty = 1 - mean / 2 - (similarity * other).amax(-1) / 2
-    unit = torch.full_like(novelty, 0.5)
-    for members in (valid & correct, valid & ~correct):
-        low = novelty.masked_fill(~members, torch.inf).amin(1, keepdim=True)
-        high = novelty.masked_fill(~members, -torch.inf).amax(1, keepdim=True)
-        spread = high - low
-        # What is left of copies after rounding is no novelty.
-        unit = torch.where(members & (spread > 1e-6), (novelty - low) / spread, unit)
-        if single == "best":
-            unit = unit.masked_fill(members & (members.sum(1, keepdim=True) == 1), 1.0)
-    rewards = torch.where(correct, 0.5 + unit / 2, unit / 2 - 1).masked_fill(~valid, -1.0)
-    alone = scored.sum(1)[index.group] == 1
-    return Adjusted.from_rewards(rollouts, torch.where(alone, rollouts.precise_rewards, index.unpad(rewards)))
+        parsed = parsed.new_tensor([answer is not None for answer in rollouts.answers])
+
+    def novelty_rewards(embeddings: Tensor, scored: Tensor, correct: Tensor, parsed: Tensor) -> Tensor:
+        valid = scored & parsed
+        similarity = group_similarity(embeddings, scored, "cosine_clamped")
+        other = valid[:, None, :] & ~torch.eye(valid.shape[1], dtype=torch.bool, device=valid.device)
+        alike = other & (correct[:, :, None] == correct[:, None, :])
+        mean = (similarity * alike).sum(-1) / alike.sum(-1).clamp(min=1)
+        novelty = 1 - mean / 2 - (similarity * other).amax(-1) / 2
+        unit = torch.full_like(novelty, 0.5)
+        for members in (valid & correct, valid & ~correct):
+            low = novelty.masked_fill(~members, torch.inf).amin(1, keepdim=True)
+            spread = novelty.masked_fill(~members, -torch.inf).amax(1, keepdim=True) - low
+            # What is left of copies after rounding is no novelty.
+            unit = torch.where(members & (spread > 1e-6), (novelty - low) / spread, unit)
+            if single == "best":
+                unit = unit.masked_fill(members & (members.sum(1, keepdim=True) == 1), 1.0)
+        rewards = torch.where(correct, 0.5 + unit / 2, unit / 2 - 1).masked_fill(~valid, -1.0)
+        return torch.where(scored.sum(1, keepdim=True) == 1, torch.nan, rewards)
+
+    columns = rollouts.scored_embeddings, rollouts.scored, rollouts.is_correct, parsed
+    rewards = rollouts.index.map(novelty_rewards, *columns).to(rollouts.precise_rewards.dtype)
+    return Adjusted.from_rewards(rollouts, rewards.where(~rewards.isnan(), rollouts.precise_rewards))

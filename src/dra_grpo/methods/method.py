@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from torch import Tensor
 from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.core.rollouts import Stage
 from dra_grpo.errors import UsageError, nearest
+from dra_grpo.methods.options import check_option, parameters
 
 RICH_FIELDS = ("embeddings", "correct", "logprobs", "answers", "texts")
 """The fields of `Rollouts` that not everyone can fill."""
@@ -32,10 +32,7 @@ class Method:
         fields: the optional fields of `Rollouts` it needs, or a function of the options that says which.
         source: the paper.
         preset: options that differ from the function's defaults.
-        base: the function whose options `adjust` passes on as `**options`; None where it takes none.
-
-    Raises:
-        UsageError: an unknown stage or field.
+        bases: functions whose options `adjust` passes on as `**options`.
     """
 
     name: str
@@ -44,21 +41,12 @@ class Method:
     fields: tuple[str, ...] | Callable[[dict[str, Any]], tuple[str, ...]] = ()
     source: str = ""
     preset: Mapping[str, Any] = field(default_factory=dict)
-    base: Callable[..., Adjusted] | None = None
-
-    def __post_init__(self) -> None:
-        if self.stage not in ("reward", "advantage"):
-            raise UsageError(f"method {self.name!r}: stage is {self.stage!r}; expected 'reward' or 'advantage'")
-        unknown = () if callable(self.fields) else [name for name in self.fields if name not in RICH_FIELDS]
-        if unknown:
-            raise UsageError(f"method {self.name!r} needs {unknown[0]!r}; expected some of {', '.join(RICH_FIELDS)}")
+    bases: tuple[Callable[..., Any], ...] = ()
 
     @property
     def options(self) -> dict[str, Any]:
         """Every option with its default under this preset."""
-        functions = [self.adjust] if self.base is None else [self.base, self.adjust]
-        parameters = [p for function in functions for p in inspect.signature(function).parameters.values()]
-        return {**{p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}, **self.preset}
+        return {**{name: parameter.default for name, parameter in self._parameters().items()}, **self.preset}
 
     @property
     def summary(self) -> str:
@@ -118,19 +106,13 @@ class Method:
             dra_grpo.errors.UsageError: method 'unlikeliness' needs logprobs, which the rollouts do not carry
         """
         self._require(available, options)
-        defaults = self.options
-        for name, value in options.items():
-            if not (expected := _kind(defaults[name]))[0](value):
-                raise UsageError(
-                    f"method {self.name!r}: {name} is {value!r}; expected {expected[1]}, such as {defaults[name]!r}"
-                )
         adjusted = self._rehearse(Rollouts, group_size or 2, options)
         if group_size is not None and not adjusted.to_advantages().any():
-            settings = self._settings(options)
-            k, lower = (f" with k={settings['k']}", "lower k, or ") if "k" in settings else ("", "")
+            k = self._settings(options).get("k")
+            of_k, lower_k = ("", "") if k is None else (f" with k={k}", "lower k, or ")
             raise UsageError(
-                f"method {self.name!r}{k} gives every completion in a group of {group_size} the advantage 0: "
-                f"{lower}sample more completions a prompt"
+                f"method {self.name!r}{of_k} gives every completion in a group of {group_size} the advantage 0: "
+                f"{lower_k}sample more completions a prompt"
             )
 
     def __call__(self, rollouts: Rollouts, **options: Any) -> Adjusted:
@@ -145,25 +127,27 @@ class Method:
         self._require([name for name in RICH_FIELDS if getattr(rollouts, name) is not None], options)
         adjusted = self.adjust(rollouts, **self._settings(options))
         if isinstance(adjusted, Tensor):
-            make = Adjusted.from_rewards if self.stage == "reward" else Adjusted.from_advantages
-            adjusted = make(rollouts, adjusted)
-        finite = (adjusted.rewards if adjusted.advantages is None else adjusted.advantages).isfinite()
-        lost = rollouts.rewards.isinf() | (rollouts.scored & ~finite)
-        if not lost.any():
-            return adjusted
-        warnings.warn(
-            f"method {self.name!r}: {int(lost.sum())} of {len(lost)} rewards are infinite, before or after the "
-            "adjustment; they count as completions that could not be scored",
-            stacklevel=2,
-        )
-        return adjusted.without(lost)
+            made_of = {"reward": Adjusted.from_rewards, "advantage": Adjusted.from_advantages}
+            adjusted = made_of[self.stage](rollouts, adjusted)
+        lost = rollouts.rewards.isinf() | (rollouts.scored & adjusted.rewards.isnan())
+        if lost.any():
+            warnings.warn(
+                f"method {self.name!r}: {int(lost.sum())} of {len(lost)} rewards are infinite, before or after the "
+                "adjustment; they count as completions that could not be scored",
+                stacklevel=2,
+            )
+        return adjusted
+
+    def _parameters(self) -> dict[str, inspect.Parameter]:
+        return parameters(*self.bases, self.adjust)
 
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        settings = self.options
-        for name in options:
-            if name not in settings:
-                raise UsageError(f"method {self.name!r} has no option {name!r}; {nearest(name, settings)}")
-        return {**settings, **options}
+        known = self._parameters()
+        for name, value in options.items():
+            if name not in known:
+                raise UsageError(f"method {self.name!r} has no option {name!r}; {nearest(name, known)}")
+            check_option(known[name], value, f"method {self.name!r}")
+        return {**self.options, **options}
 
     def _require(self, available: Collection[str], options: Mapping[str, Any]) -> None:
         missing = [name for name in self.needs(**options) if name not in available]
@@ -172,18 +156,10 @@ class Method:
 
     def _rehearse(self, kind: type[Rollouts], G: int, options: Mapping[str, Any]) -> Adjusted:
         """Run on two made-up groups of G: one completion is correct, and all but one are."""
-        correct = torch.stack([torch.arange(G) < 1, torch.arange(G) < max(G - 1, 1)]).flatten()
-        angle = torch.linspace(0, 1.5, G).repeat(2)
-        words = ["1" if right else "2" for right in correct.tolist()]
-        made_up = kind(
-            correct.float(),
-            torch.arange(2).repeat_interleave(G),
-            torch.stack([angle.cos(), angle.sin()], 1),
-            correct,
-            -1 - angle,
-            words,
-            words,
-        )
+        correct = torch.cat([torch.arange(G) < 1, torch.arange(G) < G - 1])
+        angle, words = torch.linspace(0, 1.5, 2 * G), [str(right) for right in correct.tolist()]
+        embeddings, groups = torch.stack([angle.cos(), angle.sin()], 1), torch.arange(2).repeat_interleave(G)
+        made_up = kind(correct.float(), groups, embeddings, correct, -angle, words, words)
         try:
             with warnings.catch_warnings(action="ignore"):
                 return self(made_up, **options)
@@ -191,29 +167,8 @@ class Method:
             raise UsageError(f"method {self.name!r} with options {dict(options)}: {error}") from error
 
 
-def _kind(default: Any) -> tuple[Callable[[Any], bool], str]:
-    """What fits an option with this default, and what that is called."""
-
-    def number(value: Any) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-    if isinstance(default, bool):
-        return lambda value: isinstance(value, bool), "true or false"
-    if isinstance(default, int):
-        return lambda value: number(value) and isinstance(value, int), "a whole number"
-    if isinstance(default, float):
-        return number, "a finite number"
-    if isinstance(default, str):
-        return lambda value: isinstance(value, str) or callable(value), "a name"
-    return lambda value: True, "anything"
-
-
 def method(
-    *,
-    needs: str | tuple[str, ...] = (),
-    stage: Stage = "reward",
-    name: str | None = None,
-    source: str = "",
+    *, needs: str | tuple[str, ...] = (), stage: Stage = "reward", name: str | None = None, source: str = ""
 ) -> Callable[[Callable[..., Adjusted | Tensor]], Method]:
     """Make a method of a function `(rollouts, *, option=default, ...) -> rewards (N,) or Adjusted`.
 
@@ -248,16 +203,4 @@ def as_method(value: Any) -> Method:
         raise UsageError(
             f"method is {value!r:.60}; expected a name of METHODS or a function with @dra_grpo.method(...) above it"
         )
-    return value
-
-
-def given(rollouts: Rollouts, name: str) -> Any:
-    """The field `name` of `rollouts`.
-
-    Raises:
-        UsageError: the rollouts do not carry it.
-    """
-    value = getattr(rollouts, name)
-    if value is None:
-        raise UsageError(f"{name} are needed, which the rollouts do not carry; give Rollouts({name}=...)")
     return value

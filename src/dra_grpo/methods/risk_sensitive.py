@@ -30,5 +30,5 @@ def risk_sensitive(rollouts: Rollouts, *, beta: float = 2.0) -> Adjusted:
         return Adjusted.from_advantages(rollouts, rewards - index.mean(rewards, rollouts.scored)[index.group])
     exponent = (beta * rewards).masked_fill(~rollouts.scored, -torch.inf)
     exponent = exponent - group_max(index, exponent, rollouts.scored)[index.group]  # what cancels costs no digits
-    log_mean = index.pad(exponent, -torch.inf).logsumexp(1) - index.sum(rollouts.scored.to(rewards.dtype)).log()
+    log_mean = index.mean(exponent.exp(), rollouts.scored).log()
     return Adjusted.from_advantages(rollouts, torch.expm1(exponent - log_mean[index.group]) / beta)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
-from dra_grpo.errors import UsageError
-from dra_grpo.methods.clusters import Clusters, cluster_size
+from dra_grpo.core.advantages import Scale
+from dra_grpo.methods.clusters import cluster_size
 
 
 def uniqueness(
@@ -16,11 +16,9 @@ def uniqueness(
     *,
     alpha: float = 1.0,
     rows: Literal["all", "correct"] = "all",
-    clusters: Clusters = "similarity",
-    threshold: float = 0.5,
-    linkage: Literal["single", "complete"] = "single",
-    scale: Literal["group", "batch", "none"] = "group",
+    scale: Scale = "group",
     eps: float = 1e-4,
+    **clusters: Any,
 ) -> Adjusted:
     """A_i ← A_i / |cluster of i|^α, A GRPO's advantage.
 
@@ -29,15 +27,12 @@ def uniqueness(
         alpha: α in [0, 1]; 0 is GRPO.
         rows: "all" divides negative advantages too, as the source does, so that a rare mistake is punished hardest;
             "correct" divides those of correct completions alone.
-        clusters, threshold, linkage: see `cluster_labels`; the source asks a language model which completions share a
-            strategy, which is `clusters=same`.
         scale, eps: see `grpo_advantages`.
+        **clusters: `cluster_size`'s `clusters`, `threshold` and `linkage`; the source asks a language model which
+            completions share a strategy, which is `clusters=same`.
 
     Returns:
         `Adjusted` at the advantage stage; the mean advantage of a group is no longer 0.
-
-    Raises:
-        ValueError: an unknown choice.
 
     Example:
         >>> rollouts = Rollouts(torch.tensor([1., 1., 1., 0.]), torch.zeros(4, dtype=torch.long), texts=list("aabc"))
@@ -46,10 +41,8 @@ def uniqueness(
 
     Source: arXiv 2601.08763, eq. 5.
     """
-    if rows not in ("all", "correct"):
-        raise UsageError(f"unknown rows {rows!r}; expected 'all' or 'correct'")
     advantages = grpo_advantages(rollouts.rewards, rollouts.index.group, scale, eps)
-    weights = cluster_size(rollouts, clusters, threshold, linkage).to(advantages.dtype).clamp(min=1).pow(-alpha)
+    weights = cluster_size(rollouts, **clusters).pow(-alpha)
     if rows == "correct":
         weights = torch.where(rollouts.is_correct, weights, 1.0)
     return Adjusted.from_advantages(rollouts, advantages * weights, weights)

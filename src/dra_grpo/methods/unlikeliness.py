@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.errors import UsageError
-from dra_grpo.methods.method import given
 
 
 def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
@@ -21,22 +22,23 @@ def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
         ValueError: a scored row without a log-probability.
 
     Example:
-        >>> logprobs = torch.tensor([-.1, -.5, -.3, -.9])
-        >>> rewards, groups = torch.tensor([1., 1., 0., 1.]), torch.zeros(4, dtype=torch.long)
-        >>> unlikeliness(Rollouts(rewards, groups, logprobs=logprobs)).rewards
+        >>> rollouts = Rollouts([1., 1., 0., 1.], [0, 0, 0, 0], logprobs=[-.1, -.5, -.3, -.9])
+        >>> unlikeliness(rollouts).rewards
         tensor([0.8125, 0.9375, 0.0000, 1.0000])
 
     Source: arXiv 2506.02355; AndreHe02/rewarding-unlikely-release, `_compute_advantages`. As there, rewards below 0
     are scaled too. Different here: equal log-probabilities share the mean of their ranks; there, order breaks ties.
     """
-    logprobs = given(rollouts, "logprobs")
-    index, scored = rollouts.index, rollouts.scored
+    logprobs, scored, index = rollouts.given("logprobs"), rollouts.scored, rollouts.index
     missing = (scored & logprobs.isnan()).nonzero().flatten().tolist()
     if missing:
         raise UsageError(f"logprobs of row {missing[0]} is NaN; expected one for every scored completion")
-    logprobs, company = index.pad(logprobs), index.pad(scored, False)
-    less = (logprobs[:, None, :] < logprobs[:, :, None]) & company[:, None, :]
-    equal = (logprobs[:, None, :] == logprobs[:, :, None]) & company[:, None, :]
-    rank = index.unpad(less.sum(-1) + (equal.sum(-1) - 1) / 2).to(rollouts.precise_rewards.dtype)
+
+    def ranks(logprobs: Tensor, scored: Tensor) -> Tensor:
+        less = (logprobs[:, None, :] < logprobs[:, :, None]) & scored[:, None, :]
+        equal = (logprobs[:, None, :] == logprobs[:, :, None]) & scored[:, None, :]
+        return less.sum(-1) + (equal.sum(-1) - 1) / 2
+
+    rank = index.map(ranks, logprobs, scored).to(rollouts.precise_rewards.dtype)
     size = index.sum(scored.to(rank.dtype))[index.group].clamp(min=1)
     return Adjusted.from_weights(rollouts, 1 - beta * rank / size)

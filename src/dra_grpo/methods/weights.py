@@ -27,8 +27,6 @@ def normalized(rollouts: Rollouts, weights: Tensor, normalize: str | None) -> Te
     """Weights (N,) rescaled to a mean of 1 over each group's correct rows; 1 in groups without one."""
     if normalize is None:
         return weights
-    if normalize != "mean":
-        raise UsageError(f"unknown normalize {normalize!r}; expected 'mean' or None")
     mean = rollouts.index.mean(weights, rollouts.is_correct)[rollouts.index.group]
     return torch.where(mean.isnan(), 1.0, weights / mean)
 
@@ -40,17 +38,13 @@ def signed(rollouts: Rollouts, weights: Tensor, negative: str) -> Tensor:
         return weights
     if negative == "keep":
         return torch.where(below, 1.0, weights)
-    if negative == "mirror":
-        return torch.where(below, 2 - weights.clamp(max=1), weights)
-    raise UsageError(f"unknown negative {negative!r}; expected 'scale', 'keep' or 'mirror'")
+    return torch.where(below, 2 - weights.clamp(max=1), weights)
 
 
 def ordered(rollouts: Rollouts, weights: Tensor, wrong: str) -> Tensor:
     """Weights (N,) after the rule for wrong rows, R ≥ 0: "scale" R·w, "keep" R, which no correct row falls below."""
     if wrong == "scale":
         return weights
-    if wrong != "keep":
-        raise UsageError(f"unknown wrong {wrong!r}; expected 'scale' or 'keep'")
     rewards, index, correct = rollouts.precise_rewards, rollouts.index, rollouts.is_correct
     best_wrong = group_max(index, rewards, rollouts.scored & ~correct)[index.group]
     lifted = torch.minimum(rewards, best_wrong).clamp(min=0) / torch.where(rewards > 0, rewards, 1.0)
