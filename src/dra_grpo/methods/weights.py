@@ -8,10 +8,11 @@ from torch import Tensor
 from dra_grpo.core import Rollouts
 from dra_grpo.core.groups import group_max
 from dra_grpo.core.redundancy import similarity_spread
+from dra_grpo.core.similarity import Kernel
 from dra_grpo.errors import UsageError
 
 
-def gated(rollouts: Rollouts, weights: Tensor, min_spread: float | None, kernel: str) -> Tensor:
+def gated(rollouts: Rollouts, weights: Tensor, min_spread: float | None, kernel: Kernel) -> Tensor:
     """Weights (N,), 1 throughout the all-correct groups whose `similarity_spread` is below `min_spread`."""
     if min_spread is None:
         return weights
