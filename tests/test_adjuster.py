@@ -77,7 +77,7 @@ def test_each_draw_is_another_and_each_comes_again():
     [
         ({"method": "dar"}, "unknown method 'dar'; did you mean"),
         ({"method": len}, "expected a name of METHODS or a function with @dra_grpo.method"),
-        ({"smi": "lgdet"}, "unknown smi 'lgdet'"),
+        ({"smi": "lgdet"}, "smi is 'lgdet'; expected 'graph_cut'"),
         ({"embedder": "ngrma"}, "unknown embedder 'ngrma'; did you mean 'ngram'"),
         ({"embedder": lambda texts: [[1.0]]}, "gives torch.float32 of shape .1, 1. for 2 texts"),
         ({"embedder": "ngram", "embedder_options": {"n": 3}}, "embedder 'ngram' refuses embedder_options"),
