@@ -12,8 +12,10 @@ HOOKS = {
 }
 """The trainer's methods that are overridden, with the parameters they must have."""
 
-CALLED = ("_get_per_token_logps_and_entropies", "_get_train_sampler")
-"""The trainer's methods that are called."""
+CALLED = (
+    "_get_per_token_logps_and_entropies", "_get_train_sampler", "_run_epoch", "_issue_warnings_after_load",
+)  # fmt: skip
+"""The trainer's methods that are called, the last three where a run is resumed."""
 
 READ = ("_metrics", "_logs", "reward_func_names", "reward_weights", "num_generations", "accelerator", "state")
 """The trainer's attributes that are read."""

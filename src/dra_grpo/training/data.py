@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dra_grpo.errors import UsageError, nearest
@@ -140,16 +141,9 @@ def fitting(
         )
     if longest is None:
         return rows
-    kept = []
-    for row in rows:
-        if chat:
-            text = tokenizer.apply_chat_template(
-                row["prompt"], add_generation_prompt=True, tokenize=False, **(template or {})
-            )
-        else:
-            text = row["prompt"]
-        if len(tokenizer(text, add_special_tokens=not chat)["input_ids"]) <= longest:
-            kept.append(row)
+    template = {"add_generation_prompt": True, "return_dict": True, **(template or {})}
+    read = partial(tokenizer.apply_chat_template, **template) if chat else tokenizer
+    kept = [row for row in rows if len(read(row["prompt"])["input_ids"]) <= longest]
     if not kept:
         raise UsageError(f"each of the {len(rows)} prompts has more than max_prompt_tokens = {longest} tokens")
     return kept
@@ -171,20 +165,18 @@ def rewards_by_name(names: Sequence[str], options: Mapping[str, Mapping[str, Any
     >>> reward.max_tokens, reward.accuracy.workers, reward.__name__
     (100, 1, 'cosine_length_reward')
     """
-    spelled = [_spelling(name) for name in names]
-    for name in options or {}:
-        if _spelling(name) not in spelled:
-            raise UsageError(f"reward_options names {name!r}, which reward_funcs does not; {nearest(name, names)}")
-    given = {_spelling(name): chosen for name, chosen in (options or {}).items()}
+    given = {function_name(name): (name, chosen) for name, chosen in (options or {}).items()}
     rewards: dict[str, Any] = {}
     for name in names:
-        reward = _with_options(_reward(name), given.get(_spelling(name), {}), name)
+        reward = _reward(name)
         if reward.__name__ in rewards:
             raise UsageError(
                 f"reward {name!r} is called {reward.__name__!r}, and so is another of {', '.join(names)}; rename one: "
                 "correctness_reward and what is logged tell them apart by name"
             )
-        rewards[reward.__name__] = reward
+        rewards[reward.__name__] = _with_options(reward, given.pop(reward.__name__, (name, {}))[1], name)
+    for name, _ in given.values():
+        raise UsageError(f"reward_options names {name!r}, which reward_funcs does not; {nearest(name, names)}")
     return list(rewards.values())
 
 
@@ -194,10 +186,6 @@ def function_name(name: str | None) -> str | None:
         return name and _reward(name).__name__
     except UnknownName:
         return name
-
-
-def _spelling(name: str) -> str:
-    return name.replace("_", "-")
 
 
 def _reward(name: str) -> Any:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dra_grpo.training.settings import Settings
 
 NOT_COMPARED = {
-    "resume", "overwrite", "dry_run", "output_dir", "samples_every", "report_to", "logging_dir",
+    "output_dir", "samples_every", "report_to", "logging_dir",
     "price_per_gpu_hour", "server_gpus",
 }  # fmt: skip
 """Settings that may differ when a run is resumed: they do not change its numbers."""
@@ -176,13 +176,10 @@ def watch(
 
 def model_path(settings: Settings) -> str:
     """The policy to start from: the one named, or the one that comes with the task."""
-    named = settings.model.model_name_or_path
-    if named is None:
-        policy = TASKS[settings.run.task].policy
-        if policy is None:
-            raise UsageError(f"task {settings.run.task!r} brings no policy; name one with --model_name_or_path")
-        return str(policy)
-    return model_folder(named) or named
+    policy = settings.model.model_name_or_path or TASKS[settings.run.task].policy
+    if policy is None:
+        raise UsageError(f"task {settings.run.task!r} brings no policy; name one with --model_name_or_path")
+    return model_folder(str(policy)) or str(policy)
 
 
 def reward_functions(settings: Settings) -> list[Any]:
@@ -205,15 +202,10 @@ def resolved_yaml(settings: Settings) -> str:
     from trl import __version__
 
     own = (settings.run, settings.dra, *([settings.dataset] if settings.run.task == "dataset" else []))
-    values = _given_trl(settings) | own_settings(*own)
-    for flag in ("resume", "overwrite", "dry_run"):
-        values.pop(flag)
-    return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(values)
-
-
-def _given_trl(settings: Settings) -> dict[str, Any]:
-    values = {**vars(settings.model), **settings.training.to_dict()}
-    return {name: values[name] for name in sorted(settings.given) if name in values}
+    trl = {**vars(settings.model), **settings.training.to_dict()}
+    values = {name: trl[name] for name in sorted(settings.given & trl.keys())} | own_settings(*own)
+    kept = {name: value for name, value in values.items() if name not in ("resume", "overwrite", "dry_run")}
+    return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(kept)
 
 
 def evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
