@@ -92,7 +92,7 @@ def test_names_are_cached_where_that_pays(tiny_model):
 def test_the_device_reaches_the_encoder_inside_the_chunks(tiny_model):
     options = {"embedder": "sentence-transformer", "embedder_options": {"model": tiny_model}}
     assert as_embedder("chunked", options, device="cpu").embedder.embedder.model.device == torch.device("cpu")
-    with pytest.raises(UsageError, match="device is 'meta:a'"):
+    with pytest.raises(UsageError, match="Invalid device string: 'meta:a'"):
         as_embedder("chunked", options, device="meta:a")
 
 
@@ -137,13 +137,22 @@ def test_what_gives_no_rows_is_one_line(function, message):
         (3, None, "embedder is 3; expected"),
         (NgramEmbedder, None, "embedder is <class .*NgramEmbedder'>; expected"),
         ("ngrma", None, "unknown embedder 'ngrma'; did you mean 'ngram'"),
-        ("ngram", {"orders_": 3}, "embedder 'ngram' refuses embedder_options {'orders_': 3}: got an unexpected"),
+        ("ngram", {"orders_": 3}, "embedder 'ngram' refuses embedder_options {'orders_': 3}: .* got an unexpected"),
+        ("http", None, "embedder 'http' refuses embedder_options {}: .* missing 2 required .* 'url' and 'model'"),
+        ("http", {"url": "here", "model": "x"}, "url is 'here'; expected an http"),
         (lookup, {"dimension": 64}, "embedder_options go with an embedder's name; 'lookup' is built already"),
     ],
 )
 def test_what_is_no_embedder_is_refused(embedder, options, message):
     with pytest.raises(UsageError, match=message):
         as_embedder(embedder, options)
+
+
+@pytest.mark.parametrize("options", [{"device": "gpu"}, {"device": "cuda:99"}, {"model_kwargs": {"dtype": "float3"}}])
+def test_what_a_library_refuses_is_one_line(tiny_model, options):
+    with pytest.raises(UsageError, match=r"embedder 'sentence-transformer' refuses embedder_options {") as caught:
+        as_embedder("sentence-transformer", {"model": tiny_model, **options})
+    assert "\n" not in str(caught.value)
 
 
 def test_an_error_of_the_function_keeps_its_kind_and_says_when():

@@ -123,10 +123,6 @@ def test_built_by_name():
         ChunkedEmbedder("ngrams", 30, unit="characters")
     with pytest.raises(UsageError, match="embedder_options go with an embedder's name; 'ngram' is built already"):
         ChunkedEmbedder(NgramEmbedder(), 30, unit="characters", embedder_options={"dimension": 64})
-    with pytest.raises(
-        UsageError, match="PolicyEmbedder embeds no texts, and chunks are texts; use it without chunks"
-    ):
-        ChunkedEmbedder("policy", 30, unit="characters")
 
 
 def test_no_texts():

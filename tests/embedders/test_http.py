@@ -94,9 +94,7 @@ def test_pickles(server):
     "options, message",
     [
         ({"url": "127.0.0.1:8000"}, r"url is '127.0.0.1:8000'; expected an http\(s\) address"),
-        ({"batch_size": 0}, "batch_size is 0, which is too small to send anything"),
-        ({"max_characters": 0}, "max_characters is 0, which is too small to send anything"),
-        ({"concurrency": 0}, "concurrency is 0, which is too small to send anything"),
+        ({"max_characters": 0}, "max_characters is 0, which leaves nothing to send; expected 1 or more"),
         ({"retries": -1}, "retries -1"),
     ],
 )

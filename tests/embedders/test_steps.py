@@ -10,7 +10,6 @@ from torch.nn.functional import normalize
 
 from dra_grpo.embedders import NgramEmbedder
 from dra_grpo.embedders.steps import aligned_similarity, split_steps, step_similarity
-from dra_grpo.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -29,11 +28,6 @@ from dra_grpo.errors import UsageError
 )
 def test_split(text, separator, steps):
     assert split_steps(text, separator) == steps
-
-
-def test_a_separator_that_is_no_regex():
-    with pytest.raises(UsageError, match=r"separator '\(' is neither line nor paragraph nor a regex: missing \)"):
-        split_steps("a", "(")
 
 
 def looped(groups: list[torch.Tensor]) -> torch.Tensor:

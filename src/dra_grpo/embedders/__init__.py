@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dra_grpo.embedders.cache import CachedEmbedder as CachedEmbedder
-from dra_grpo.embedders.choice import EMBEDDERS as EMBEDDERS
 from dra_grpo.embedders.choice import FunctionEmbedder as FunctionEmbedder
 from dra_grpo.embedders.choice import as_embedder as as_embedder
 from dra_grpo.embedders.chunks import ChunkedEmbedder as ChunkedEmbedder
@@ -16,3 +15,18 @@ from dra_grpo.embedders.sentence_transformer import MiniLMEmbedder as MiniLMEmbe
 from dra_grpo.embedders.sentence_transformer import SentenceTransformerEmbedder as SentenceTransformerEmbedder
 from dra_grpo.embedders.sentence_transformer import StaticEmbedder as StaticEmbedder
 from dra_grpo.embedders.steps import step_similarity as step_similarity
+from dra_grpo.registry import Registry
+
+EMBEDDERS: Registry[type] = Registry(
+    "embedder",
+    "dra_grpo.embedders",
+    {
+        "ngram": NgramEmbedder,
+        "sentence-transformer": SentenceTransformerEmbedder,
+        "minilm": MiniLMEmbedder,
+        "static": StaticEmbedder,
+        "http": HttpEmbedder,
+        "chunked": ChunkedEmbedder,
+        "policy": PolicyEmbedder,
+    },
+)

@@ -7,32 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from dra_grpo.core.similarity import unit_rows
 from dra_grpo.embedders.cache import CachedEmbedder
-from dra_grpo.embedders.chunks import ChunkedEmbedder
-from dra_grpo.embedders.http import HttpEmbedder
 from dra_grpo.embedders.ngram import NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder
 from dra_grpo.embedders.protocol import Embedded, Embedder
-from dra_grpo.embedders.sentence_transformer import MiniLMEmbedder, SentenceTransformerEmbedder, StaticEmbedder
 from dra_grpo.errors import UsageError
-from dra_grpo.registry import Registry
-
-EMBEDDERS: Registry[type] = Registry(
-    "embedder",
-    "dra_grpo.embedders",
-    {
-        "ngram": NgramEmbedder,
-        "sentence-transformer": SentenceTransformerEmbedder,
-        "minilm": MiniLMEmbedder,
-        "static": StaticEmbedder,
-        "http": HttpEmbedder,
-        "chunked": ChunkedEmbedder,
-        "policy": PolicyEmbedder,
-    },
-)
 
 TRIED = ["1 + 1 = 2", "Two texts, so that a row too many or too few is seen."]
 """What an embedder has to embed before it is trusted."""
@@ -67,8 +48,18 @@ class FunctionEmbedder(Embedder):
         given = self.function(list(texts))
         if not isinstance(given, Embedded):
             given = Embedded(given, torch.zeros(len(texts), dtype=torch.bool, device="cpu"))
-        rows = _tensor(given.rows, self.name).detach()
-        _check_rows(rows, len(texts), self.name)
+        rows, kind = given.rows, type(given.rows).__name__
+        try:
+            if isinstance(rows, list | tuple):
+                rows = torch.stack([torch.as_tensor(row) for row in rows])
+            rows = torch.as_tensor(rows).detach()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UsageError(f"embedder {self.name!r} gives a {kind} that is no table of numbers: {error}") from error
+        if rows.ndim != 2 or len(rows) != len(texts) or not rows.shape[1] or rows.is_complex():
+            raise UsageError(
+                f"embedder {self.name!r} gives {rows.dtype} of shape {tuple(rows.shape)} for {len(texts)} texts; "
+                f"expected floats of shape ({len(texts)}, D)"
+            )
         return Embedded(unit_rows(rows).float(), given.truncated)
 
 
@@ -119,7 +110,6 @@ def as_embedder(
     except Exception as error:
         error.add_note(f"raised when embedder {name!r} was tried on two texts")
         raise
-    _check_rows(rows, len(TRIED), name)
     if not rows.isfinite().all():
         raise UsageError(f"embedder {name!r} gives NaN or infinity for {TRIED}; expected finite numbers")
     keeps = cached and isinstance(embedder, str) and not isinstance(built, NgramEmbedder)
@@ -127,31 +117,17 @@ def as_embedder(
 
 
 def _built(name: str, options: dict[str, Any], device: str | torch.device | None) -> Any:
+    from dra_grpo.embedders import EMBEDDERS
+
     kind = EMBEDDERS[name]
-    signature = inspect.signature(kind)
     # Without it every process of a machine would put its encoder on the first GPU.
-    if device is not None and "device" in signature.parameters:
+    if device is not None and "device" in inspect.signature(kind).parameters:
         options.setdefault("device", str(device))
     try:
-        signature.bind(**options)
-    except TypeError as error:
-        raise UsageError(f"embedder {name!r} refuses embedder_options {options}: {error}") from error
-    return kind(**options)
-
-
-def _tensor(rows: Any, name: str) -> Tensor:
-    try:
-        if isinstance(rows, list | tuple):
-            return torch.stack([torch.as_tensor(row) for row in rows])
-        return torch.as_tensor(rows)
-    except (TypeError, ValueError, RuntimeError) as error:
-        kind, reason = type(rows).__name__, str(error).partition("\n")[0]
-        raise UsageError(f"embedder {name!r} gives a {kind} that is no table of numbers ({reason})") from error
-
-
-def _check_rows(rows: Tensor, count: int, name: str) -> None:
-    if rows.ndim != 2 or len(rows) != count or not rows.shape[1] or rows.is_complex():
-        raise UsageError(
-            f"embedder {name!r} gives {rows.dtype} of shape {tuple(rows.shape)} for {count} texts; "
-            f"expected floats of shape ({count}, D)"
-        )
+        return kind(**options)
+    except UsageError:
+        raise
+    # What the libraries below say of an option, a folder or a device; torch without CUDA asserts.
+    except (AssertionError, OSError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:600]
+        raise UsageError(f"embedder {name!r} refuses embedder_options {options}: {reason}") from error

@@ -55,8 +55,6 @@ class ChunkedEmbedder(Embedder):
         from dra_grpo.embedders.choice import as_embedder
 
         built = as_embedder(embedder, embedder_options, device, cached=False)
-        if not isinstance(built, Embedder):
-            raise UsageError(f"{type(built).__name__} embeds no texts, and chunks are texts; use it without chunks")
         if unit not in ("tokens", "characters"):
             raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
         limit: Any = math.inf if unit == "characters" else getattr(built, "token_limit", None)

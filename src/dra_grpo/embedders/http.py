@@ -53,10 +53,10 @@ class HttpEmbedder(Embedder):
     name: ClassVar[str] = "http"
 
     def __post_init__(self) -> None:
-        for option in ("batch_size", "concurrency", "max_characters"):
-            value = getattr(self, option)
-            if value is not None and value < 1:
-                raise UsageError(f"{option} is {value}, which is too small to send anything; expected at least 1")
+        if self.max_characters is not None and self.max_characters < 1:
+            raise UsageError(
+                f"max_characters is {self.max_characters}, which leaves nothing to send; expected 1 or more"
+            )
         base = self.url.rstrip("/").removesuffix("/embeddings")
         self.server = OpenAIServer(base, self.timeout, self.retries, self.key_variable)
 

@@ -74,8 +74,6 @@ class NgramEmbedder(Embedder):
         return Embedded(normalize(counts), torch.zeros(len(texts), dtype=torch.bool, device="cpu"))
 
     def _signed_counts(self, texts: Sequence[str]) -> Tensor:
-        if not texts:
-            return torch.zeros(0, self.dimension, device="cpu")
         if len(texts) > 1 and sum(map(len, texts)) > _BLOCK:
             half = len(texts) // 2
             return torch.cat([self._signed_counts(texts[:half]), self._signed_counts(texts[half:])])
@@ -91,7 +89,7 @@ class NgramEmbedder(Embedder):
         gap = END * (self.orders[-1] - 1)
         stream = (START + (gap + START).join(texts) + gap).encode(_CODEC, "surrogatepass")
         characters = torch.frombuffer(bytearray(stream), dtype=torch.int32).long()
-        lengths = torch.tensor([len(text) + 1 for text in texts], device="cpu")
+        lengths = torch.tensor([len(text) + 1 for text in texts], dtype=torch.long, device="cpu")
         rows = torch.arange(len(texts), device="cpu").repeat_interleave(lengths)
         starts = torch.arange(len(rows), device="cpu") + rows * len(gap)
         hashed, grams = torch.zeros_like(starts), []

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from dra_grpo.errors import UsageError
-
 
 class PolicyEmbedder:
     """x_i = mean over the completion's tokens of the last hidden state, minus the batch mean.
@@ -20,16 +18,11 @@ class PolicyEmbedder:
 
     Args:
         batch_size: rows a forward pass.
-
-    Raises:
-        UsageError: `batch_size` is below 1.
     """
 
     name = "policy"
 
     def __init__(self, batch_size: int = 64):
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise UsageError(f"batch_size is {batch_size!r}; expected at least 1")
         self.batch_size = batch_size
 
     @torch.no_grad()

@@ -33,8 +33,8 @@ class SentenceTransformerEmbedder(Embedder):
         model_kwargs: passed on to the transformers model, such as `{"dtype": torch.bfloat16}`.
 
     Raises:
-        UsageError: the model is nowhere to be found, needs code that is not trusted, or has fewer positions than
-            `max_length`; or there is no such `device`.
+        UsageError: the model is nowhere to be found, or has fewer positions than `max_length`. What the library says
+            of a model's own code, a device or a damaged folder goes through; `as_embedder` makes one line of it.
         MissingExtra: sentence-transformers is not installed.
     """
 
@@ -52,13 +52,16 @@ class SentenceTransformerEmbedder(Embedder):
         model_kwargs: dict[str, Any] | None = None,
     ):
         require("sentence_transformers", "embed", f"the embedder {self.name!r}")
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise UsageError(f"batch_size is {batch_size!r}; expected at least 1")
-        if device is not None:
-            _check_device(device)
         check_model(model, revision, "sentence-transformers", os.environ.get("SENTENCE_TRANSFORMERS_HOME"), INSTEAD)
-        options = {"device": device and str(device), "revision": revision, "model_kwargs": model_kwargs}
-        self.model = _loaded(model, trust_remote_code=trust_remote_code, **options)
+        from sentence_transformers import SentenceTransformer
+
+        self.model: Any = SentenceTransformer(
+            model,
+            device=device and str(device),
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            model_kwargs=model_kwargs,
+        )
         self.model.eval().requires_grad_(False)
         self.batch_size = batch_size
         self.prompt = prompt if prompt is not None else self.model.prompts.get(self.model.default_prompt_name)
@@ -98,14 +101,11 @@ class SentenceTransformerEmbedder(Embedder):
         """Where each token of the whole text starts, in characters; nothing is cut.
 
         Raises:
-            UsageError: the model's tokenizer is written in Python, which keeps no record of it.
+            NotImplementedError: the model's tokenizer is written in Python, which keeps no record of it.
         """
-        tokenizer = self.model.tokenizer
-        if not getattr(tokenizer, "is_fast", False):
-            raise UsageError(f"{type(tokenizer).__name__} does not tell where tokens start; use unit='characters'")
         options = {"add_special_tokens": False, "truncation": False, "verbose": False}
-        offsets = tokenizer(encodable([text])[0], return_offsets_mapping=True, **options)["offset_mapping"]
-        return [start for start, _ in offsets]
+        tokens = self.model.tokenizer(encodable([text])[0], return_offsets_mapping=True, **options)
+        return [start for start, _ in tokens["offset_mapping"]]
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         """The whole texts' tokens, prompt and special tokens among them."""
@@ -180,32 +180,9 @@ class StaticEmbedder(SentenceTransformerEmbedder):
             raise UsageError(f"model {model!r} is not a static one; use the embedder 'sentence-transformer' for it")
 
 
-def _loaded(model: str, trust_remote_code: bool, **options: Any) -> Any:
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        return SentenceTransformer(model, trust_remote_code=trust_remote_code, **options)
-    except ValueError as error:
-        if trust_remote_code or "trust_remote_code" not in str(error):
-            raise
-        raise UsageError(
-            f"model {model!r} comes with Python code of its own; read it, then pass trust_remote_code=True"
-        ) from error
-
-
 def _positions(model: Any) -> float:
     """How many tokens the model has positions for; RoBERTa's table has rows that no token can take."""
     for name, table in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(table, torch.nn.Embedding):
             return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
     return getattr(model.config, "max_position_embeddings", None) or math.inf
-
-
-def _check_device(device: str | torch.device) -> None:
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
-        reason = str(error).partition("\n")[0][:120]
-        raise UsageError(
-            f"device is {str(device)!r}, which cannot be used ({reason}); leave it out, or 'cpu'"
-        ) from error
