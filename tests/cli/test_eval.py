@@ -37,7 +37,6 @@ def test_figures_never_come_without_count_and_interval(two_runs, capsys):
     assert all(row[4].startswith("[") and row[6] == "20" for row in rows)
     assert "exact_pass@1" in printed
     assert "note: countdown: the first 20 of 500 problems only" in printed
-    assert "standard errors from the exact pass@1" in printed
     assert "0.00 at 2 a GPU-hour" in printed
 
 
@@ -69,26 +68,24 @@ def test_compare(two_runs, capsys):
         (["m", "--tasks", "aime24,aime24"], "tasks are aime24, aime24; expected one or more, each once"),
         (["m", "--tasks", "aime24", "--samples", "x"], "--samples got 'x'; expected one number, and"),
         (["m", "--tasks", "aime24", "--samples", "4,8"], "--samples got '4,8'; expected one number, and"),
-        (["m", "--tasks", "aime24", "--samples", "0"], "aime24: 0 samples a problem, expected 1 to 4096"),
-        (["m", "--tasks", "aime24", "--samples", "4,amc23=2"], "'amc23' is given data, columns or samples"),
-        (["m", "--tasks", "aime24", "--data", "aime24"], "--data got 'aime24'; expected each task once, such as math500=PATH"),
-        (["m", "--tasks", "aime24", "--data", "aime24=a", "aime24=b"], "--data got 'aime24=b'; expected each task once"),
+        (["m", "--tasks", "aime24", "--samples", "0"], "aime24: 0 samples a problem, expected 1 or more"),
+        (["m", "--tasks", "aime24", "--samples", "4,amc23=2"], "--samples got 'amc23=2'; expected one of --tasks"),
+        (["m", "--tasks", "aime24", "--data", "aime24"], "--data got 'aime24'; expected one of --tasks, each once"),
+        (["m", "--tasks", "aime24", "--data", "aime24=a", "aime24=b"], "--data got 'aime24=b'; expected one of"),
         (["m", "--tasks", "aime24", "--data", "aime24=/no.jsonl"], "aime24: there is no file or folder /no.jsonl"),
         (["m", "--tasks", "aime24", "--columns", "q"], "columns has 'q'; expected ROLE=COLUMN"),
-        (["m", "--tasks", "aime24", "--columns", "aime24.awnser=q"], "no role 'aime24.awnser'; did you mean 'aime24.answer'"),
+        (["m", "--tasks", "aime24", "--columns", "aime24.awnser=q"], "'aime24.awnser'; did you mean 'aime24.answer'"),
         (["m", "--tasks", "aime24", "--columns", "amc23.id=q"], "columns has no role 'amc23.id'; did you mean"),
         (["m", "--tasks", "aime24", "--column", "aime24.id=q", "b=c"], "--column is --columns now, with commas"),
-        (["m", "--tasks", "aime24", "--extract", "all"], "extract is 'all', expected one of boxed, lenient"),
+        (["m", "--tasks", "aime24", "--extract", "all"], "argument --extract: invalid choice: 'all' (choose from "),
         (["m", "--tasks", "aime24", "--limit", "0"], "limit 0: expected 1, 0 and 1 at least"),
         (["m", "--tasks", "aime24", "--template", "r2"], "unknown template 'r2'; known: r1, qwen-math, paper, plain"),
         (["m", "--tasks", "aime24", "--temperature", "-1"], "temperature -1.0, top_p 0.95"),
-        (["m", "--tasks", "aime24", "--price-per-gpu-hour", "nan"], "the price of a GPU-hour is nan, expected 0 or"),
-        (["m", "--tasks", "aime24", "--price-per-gpu-hour", "inf"], "the price of a GPU-hour is inf, expected 0 or"),
-        (["m", "--tasks", "aime24", "--engine", "hf"], "engine is 'hf', expected one of transformers, vllm, server"),
+        (["m", "--tasks", "aime24", "--engine", "hf"], "argument --engine: invalid choice: 'hf' (choose from "),
         (["m", "--tasks", "aime24", "--engine", "server"], "--engine server and --url go together"),
         (["m", "--tasks", "countdown", "--engine", "server", "--url", "host:1"], "url is 'host:1'; expected an http"),
         (["./nowhere", "--tasks", "countdown"], "no model folder at './nowhere'; give an existing folder"),
-        (["m", "--tasks", "countdown", "--dtype", "float7"], "dtype is 'float7', expected one of auto, float32"),
+        (["m", "--tasks", "countdown", "--dtype", "float7"], "argument --dtype: invalid choice: 'float7'"),
         (["compare", "a"], "the following arguments are required: second"),
         (["compare", "/no/a", "/no/b"], "/no/a/results.json holds no results of this version; expected what"),
     ],
@@ -109,4 +106,4 @@ def test_mistakes_of_a_comparison(two_runs, capsys):
     assert main(["eval", "compare", *paths, "--detect", "0"]) == 2
     assert "the difference to detect is 0 points" in capsys.readouterr().err
     assert main(["eval", "countdown", *SMALL, "--samples", "4", "--out", paths[0], "--seed", "3"]) == 2
-    assert "holds samples of other settings (seed 0, now 3)" in capsys.readouterr().err
+    assert "holds samples of countdown with other settings (seed 0, now 3)" in capsys.readouterr().err

@@ -167,7 +167,7 @@ def test_files_that_are_not_there_or_empty(tmp_path):
     with pytest.raises(UsageError, match="math500: there is no file or folder"):
         load_problems(BENCHMARKS["math500"], tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(UsageError, match="math500: .* has no rows"):
+    with pytest.raises(UsageError, match=r"math500: .* has no rows"):
         load_problems(BENCHMARKS["math500"], tmp_path / "empty.jsonl")
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def results(seed: int, samples: int = 8, gain: float = 0.0, problems=(("aime24",
             metrics = {f"avg@{samples}": correct / samples, "distinct": float(draws.integers(1, 5)), "truncated": 0.0,
                        "tokens": float(draws.integers(50, 99))}  # fmt: skip
             rows.append(ProblemResults(str(i), f"{name}{i}", samples, correct, metrics))
-        task = TaskResults(count, samples, [], "r1", 0.6, 0.95, 100, "boxed", {}, None, None, {}, rows, {})
+        task = TaskResults(count, samples, [], "r1", 0.6, 0.95, 100, "boxed", {}, None, {}, rows, {})
         tasks[name] = replace(task, **changes)
     return Results(f"model {seed}", "server", 0, [], tasks, None, {})
 
@@ -121,7 +121,7 @@ def test_what_it_takes_is_said_for_each_benchmark():
 
 def test_unequal_numbers_of_samples():
     few, many = results(1, samples=4), results(2, samples=16)
-    assert compare(few, many).tasks["aime24"].samples == (4, 16)
+    assert compare(few, many).tasks["aime24"].samples == [4, 16]
     with pytest.raises(UsageError, match="aime24: pass@8 needs 1 to 4 samples a problem"):
         compare(few, many, "pass@8")
     with pytest.raises(UsageError, match=r"distinct grows with the samples, which are 4 and 16; .*--samples 4"):
@@ -151,7 +151,7 @@ def test_what_differs_is_said():
 
 def test_results_are_found_by_folder_or_file(tmp_path):
     file = tmp_path / "results.json"
-    write_json(file, results(1).as_json())
+    write_json(file, asdict(results(1)))
     assert load_results(tmp_path) == load_results(file) == results(1)
     with pytest.raises(UsageError, match=r"nowhere.results.json holds no results of this version; expected what"):
         load_results(tmp_path / "nowhere")

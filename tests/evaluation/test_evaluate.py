@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -45,7 +45,7 @@ def test_what_a_run_writes(server, sums, tmp_path):
         "amc23 has 12 problems, expected 40; "
         "some repositories call a set of 83 problems (AMC 2022 and 2023) by this name"
     ]
-    assert json.loads((tmp_path / "results.json").read_text()) == results.as_json()
+    assert json.loads((tmp_path / "results.json").read_text()) == asdict(results)
     cost = results.cost
     assert cost["gpu_hours"] == pytest.approx(4 * cost["seconds"] / 3600, abs=2e-6)
     assert cost["money"] == pytest.approx(2 * cost["gpu_hours"], abs=1e-3)
@@ -68,9 +68,8 @@ def test_nothing_is_asked_for_twice(server, sums, tmp_path):
     evaluate(served(server, sums, tmp_path, samples=5))
     seeds = [body["seed"] for body in server.log]
     assert len(seeds) == len(set(seeds)) == 60
-    assert without_times(evaluate(served(server, sums, tmp_path, samples=2)).as_json()) == without_times(
-        first.as_json()
-    )
+    fewer = evaluate(served(server, sums, tmp_path, samples=2))
+    assert without_times(asdict(fewer)) == without_times(asdict(first))
     assert len(server.log) == 60
 
 
@@ -101,7 +100,7 @@ def test_killed_at_any_moment_it_goes_on(server, sums, tmp_path):
     server.pause(0)
     resumed = evaluate(served(server, sums, tmp_path / "killed", samples=8))
     assert len(server.log) - before == 96 - len(saved)
-    assert without_times(resumed.as_json()) == without_times(whole.as_json())
+    assert without_times(asdict(resumed)) == without_times(asdict(whole))
     assert resumed.cost["seconds"] > sum(line["seconds"] for line in saved) > 0
 
 
@@ -127,15 +126,17 @@ def test_other_settings_are_not_mixed(server, sums, tmp_path):
     evaluate(served(server, sums, tmp_path))
     asked = len(server.log)
     for change, value, said in [
-        ("temperature", 0.9, r"amc23 temperature 0\.6, now 0\.9"),
+        ("temperature", 0.9, r"temperature 0\.6, now 0\.9"),
         ("seed", 1, "seed 0, now 1"),
-        ("template", "plain", "amc23 template 'r1', now 'plain'"),
+        ("template", "plain", "template 'r1', now 'plain'"),
         ("model", "other", "model 'm', now 'other'"),
     ]:
-        with pytest.raises(UsageError, match=f"holds samples of other settings .*{said}.*; take another --out"):
+        with pytest.raises(
+            UsageError, match=f"holds samples of amc23 with other settings .*{said}.*; take another --out"
+        ):
             evaluate(served(server, sums, tmp_path, **{change: value}))
     sums.write_text(sums.read_text().replace("What is 0", "What is 9"))
-    with pytest.raises(UsageError, match="amc23 problems"):
+    with pytest.raises(UsageError, match=r"\(problems"):
         evaluate(served(server, sums, tmp_path))
     assert len(server.log) == asked
 
@@ -242,14 +243,10 @@ def test_countdown_is_exact_with_its_own_policy(tmp_path, tiny_model):
     settings = EvalSettings(model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "own", samples=8, limit=60)
     results = evaluate(settings)
     task = results.tasks["countdown"]
-    assert abs(task.exact_z) < 4
     found = {name: one.value for name, one in task.metrics.items()}
     assert found["distinct"] == pytest.approx(found["exact_distinct"], abs=0.4)
     assert found["pass@8"] == pytest.approx(found["exact_pass@8"], abs=0.12)
-    assert without_times(evaluate(settings).as_json()) == without_times(results.as_json())
-    for change in ({"temperature": 0.5}, {"template": "qwen-math"}):
-        other = replace(settings, out=tmp_path / str(change), samples=2, limit=5, **change)
-        assert evaluate(other).tasks["countdown"].exact_z is None
+    assert without_times(asdict(evaluate(settings))) == without_times(asdict(results))
     tiny = replace(settings, model=str(tiny_model), out=tmp_path / "tiny", samples=1, limit=2, max_new_tokens=4)
     assert "exact_pass@1" in evaluate(tiny).tasks["countdown"].metrics
 

@@ -9,7 +9,7 @@ import pytest
 
 from dra_grpo.evaluation.benchmarks import Problem
 from dra_grpo.evaluation.results import curve_points, problem_metrics
-from dra_grpo.evaluation.sampler import Key, Sample
+from dra_grpo.evaluation.sampler import Sample
 from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.tasks import countdown
 from dra_grpo.tasks.countdown import accepted_texts, distinct_solutions
@@ -29,7 +29,7 @@ def metrics(one: Scored) -> dict[str, float]:
 def scored_sums(answers: dict[str, list[str]], golds: dict[str, object], extract: str = "boxed") -> list[Scored]:
     problems = [Problem(id, f"problem {id}", golds[id]) for id in answers]
     samples = {
-        Key(id, i): Sample(Key(id, i), text, 10 * (i + 1), truncated="boxed" not in text)
+        (id, i): Sample(id, i, text, 10 * (i + 1), truncated="boxed" not in text)
         for id, texts in answers.items()
         for i, text in enumerate(texts)
     }
@@ -93,7 +93,7 @@ def test_countdown_counts_distinct_correct_solutions():
     problem = countdown.Problem((3, 5, 7), 22)
     texts = [*accepted_texts(problem), "3*5=15,15+7=23", "junk"]
     asked = Problem("q", problem.prompt)
-    samples = {Key("q", i): Sample(Key("q", i), text, 5, False) for i, text in enumerate(texts)}
+    samples = {("q", i): Sample("q", i, text, 5, False) for i, text in enumerate(texts)}
     (one,) = score("countdown", [asked], samples, len(texts))
     assert one.correct == [True] * (len(texts) - 2) + [False, False]
     assert one.answers[-2:] == [None, None]
@@ -110,7 +110,7 @@ def test_recorded_groups_of_gsm8k():
         groups = [json.loads(line) for line in lines][:60]
     problems = [Problem(group["id"], group["prompt"], group["answer"]) for group in groups]
     samples = {
-        Key(group["id"], i): Sample(Key(group["id"], i), text, len(text.split()), False)
+        (group["id"], i): Sample(group["id"], i, text, len(text.split()), False)
         for group in groups
         for i, text in enumerate(group["completions"])
     }

@@ -4,7 +4,7 @@ import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
-from dra_grpo.evaluation.sampler import Decoding, all_requests, batches, request_seed
+from dra_grpo.evaluation.sampler import Decoding, all_requests, request_seed
 
 PROBLEMS = [Problem(str(i), "x" * length) for i, length in enumerate([3, 9, 1, 7, 5])]
 PLAIN = TEMPLATES["plain"]
@@ -12,8 +12,8 @@ PLAIN = TEMPLATES["plain"]
 
 def test_requests_are_every_sample_once_round_by_round():
     requests = all_requests(PROBLEMS, PLAIN, 3, seed=0, task="t")
-    assert len({request.key for request in requests}) == 15
-    assert [request.key.sample for request in requests] == [0] * 5 + [1] * 5 + [2] * 5
+    assert len({(request.id, request.number) for request in requests}) == 15
+    assert [request.number for request in requests] == [0] * 5 + [1] * 5 + [2] * 5
     lengths = [len(request.prompt) for request in requests]
     assert lengths == [9, 7, 5, 3, 1, 1, 3, 5, 7, 9, 9, 7, 5, 3, 1]
 
@@ -29,14 +29,6 @@ def test_seeds_differ_by_everything_that_names_a_sample():
     }  # fmt: skip
     assert len(seeds) == 3 * 2 * 3 * 20
     assert all(0 <= seed < 2**31 for seed in seeds)
-
-
-def test_batches_are_those_of_all_requests_less_what_is_done():
-    requests = all_requests(PROBLEMS, PLAIN, 2, 0, "t")
-    whole = list(batches(requests, (), 4))
-    assert [len(batch) for batch in whole] == [4, 4, 2]
-    done = {request.key for request in [*whole[0], whole[1][2]]}
-    assert list(batches(requests, done, 4)) == [[*whole[1][:2], whole[1][3]], whole[2]]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
-from dra_grpo.evaluation.sampler import Decoding, Key, all_requests
+from dra_grpo.evaluation.sampler import Decoding, Sample, all_requests
 from dra_grpo.evaluation.server_sampler import ServerSampler
 from dra_grpo.evaluation.settings import EvalSettings
 
@@ -26,20 +26,20 @@ def sampler_of(url, concurrency=32, **changes):
 
 
 def drawn(sampler, *arguments):
-    return {sample.key: sample for batch in sampler.sample(*arguments) for sample in batch}
+    return {(sample.id, sample.number): sample for batch in sampler.sample(*arguments) for sample in batch}
 
 
 @pytest.mark.parametrize("concurrency", [1, 4, 64])
 @pytest.mark.parametrize("template, path", [("r1", "/v1/chat/completions"), ("plain", "/v1/completions")])
 def test_every_request_is_answered_once(server, template, path, concurrency):
     asked = requests(template)
-    found = drawn(sampler_of(server.url + "/", concurrency), asked, (), DECODING)
-    assert found.keys() == {request.key for request in asked}
+    found = drawn(sampler_of(server.url + "/", concurrency), asked, DECODING)
+    assert found.keys() == {(request.id, request.number) for request in asked}
     for request in asked:
-        i, seed = int(request.key.id), request.seed
-        assert found[request.key].text.endswith(f"it is \\boxed{{{3 * i + (seed % 4 == 0)}}}")
-        assert found[request.key].tokens == 3 + seed % 7
-        assert not found[request.key].truncated
+        i, seed = int(request.id), request.seed
+        assert found[request.id, request.number].completion.endswith(f"it is \\boxed{{{3 * i + (seed % 4 == 0)}}}")
+        assert found[request.id, request.number].tokens == 3 + seed % 7
+        assert not found[request.id, request.number].truncated
     log = server.log
     assert sorted(body["seed"] for body in log) == sorted(request.seed for request in asked)
     body = log[0]
@@ -48,24 +48,15 @@ def test_every_request_is_answered_once(server, template, path, concurrency):
     assert (body["temperature"], body["top_p"], body["max_tokens"], body["key"]) == (0.6, 0.95, 100, None)
 
 
-def test_what_is_done_is_not_asked_for(server):
-    asked = requests()
-    done = {request.key for request in asked[:13]}
-    found = drawn(sampler_of(server.url), asked, done, DECODING)
-    assert found.keys() == {request.key for request in asked[13:]}
-    assert len(server.log) == 7
-    assert drawn(sampler_of(server.url), asked, {request.key for request in asked}, DECODING) == {}
-
-
 def test_the_limit_on_tokens_is_seen(server):
-    found = drawn(sampler_of(server.url), requests(), (), Decoding(0.6, 0.95, 5))
+    found = drawn(sampler_of(server.url), requests(), Decoding(0.6, 0.95, 5))
     assert {sample.truncated for sample in found.values()} == {True, False}
     assert all(sample.tokens == 5 for sample in found.values() if sample.truncated)
 
 
 def test_passing_failures_are_tried_again(server):
     server.fail(503, "drop", "half")
-    found = drawn(sampler_of(server.url, concurrency=3), requests(samples=1), (), DECODING)
+    found = drawn(sampler_of(server.url, concurrency=3), requests(samples=1), DECODING)
     assert len(found) == 10
     assert len(server.log) == 13
 
@@ -73,7 +64,7 @@ def test_passing_failures_are_tried_again(server):
 def test_a_refusal_is_final_and_what_came_before_is_handed_out(server):
     server.fail(None, None, None, 400)
     sampler = sampler_of(server.url, concurrency=1)
-    batches = sampler.sample(requests(), (), DECODING)
+    batches = sampler.sample(requests(), DECODING)
     came = []
     with pytest.raises(UsageError, match=r"refuses the request: 400 .*told to fail with 400|told to fail.*400"):
         came.extend(sample for batch in batches for sample in came.extend(batch) or ())
@@ -88,7 +79,7 @@ def test_a_server_that_stays_down():
     sampler = sampler_of(f"http://127.0.0.1:{port}/v1")
     sampler.server.retries = 1
     with pytest.raises(UsageError, match=r"no answer from .* after 2 attempts: .*refused.*; is the server up\?"):
-        drawn(sampler, requests(), (), DECODING)
+        drawn(sampler, requests(), DECODING)
 
 
 CHOICE = {"finish_reason": "stop"}
@@ -102,7 +93,7 @@ CHOICE = {"finish_reason": "stop"}
 def test_answers_of_another_kind(server, answer):
     server.fail({"status": 200, "body": answer})
     with pytest.raises(UsageError, match=r"does not answer as OpenAI's API does .*; check the url"):
-        drawn(sampler_of(server.url), requests(), (), DECODING)
+        drawn(sampler_of(server.url), requests(), DECODING)
 
 
 @pytest.mark.parametrize(
@@ -117,13 +108,13 @@ def test_answers_of_another_kind(server, answer):
 def test_reasoning_that_the_server_took_out_is_put_back(server, message, text):
     body = {"choices": [{"message": message, "finish_reason": "stop"}], "usage": {"completion_tokens": 2}}
     server.fail({"status": 200, "body": body})
-    found = drawn(sampler_of(server.url), requests()[:1], (), DECODING)
-    assert [sample.text for sample in found.values()] == [text]
+    found = drawn(sampler_of(server.url), requests()[:1], DECODING)
+    assert [sample.completion for sample in found.values()] == [text]
 
 
 def test_the_key_goes_along_and_must_be_there(server, monkeypatch):
     monkeypatch.setenv("SOME_KEY", "secret")
-    drawn(sampler_of(server.url, key_variable="SOME_KEY"), requests()[:1], (), DECODING)
+    drawn(sampler_of(server.url, key_variable="SOME_KEY"), requests()[:1], DECODING)
     assert server.log[0]["key"] == "Bearer secret"
     monkeypatch.delenv("SOME_KEY")
     with pytest.raises(UsageError, match="key variable 'SOME_KEY' is not set"):
@@ -134,10 +125,10 @@ def test_samples_come_before_the_slowest_and_stopping_does_not_wait(server):
     server.pause(0.4)
     sampler = sampler_of(server.url, concurrency=2)
     start = time.monotonic()
-    batches = sampler.sample(requests(), (), DECODING)
+    batches = sampler.sample(requests(), DECODING)
     first = next(batches)
     batches.close()
-    assert isinstance(first[0].key, Key)
+    assert isinstance(first[0], Sample)
     assert time.monotonic() - start < 2
 
 

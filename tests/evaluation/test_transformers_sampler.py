@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
-from dra_grpo.evaluation.sampler import Decoding, Key, Request, all_requests
+from dra_grpo.evaluation.sampler import Decoding, Request, all_requests
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.evaluation.transformers_sampler import TransformersSampler, draw, prompt_ids, uniforms
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
@@ -54,27 +54,22 @@ def one_by_one(sampler, request, decoding):
 @pytest.mark.parametrize("decoding", [DECODING, Decoding(0.0, 1.0, 6), Decoding(1.0, 1.0, 12)], ids=str)
 def test_agrees_with_one_forward_pass_a_token(sampler, decoding):
     asked = requests(1)
-    for sample, request in zip(drawn(sampler, asked, (), decoding), asked, strict=True):
-        assert (sample.text, sample.tokens, sample.truncated) == one_by_one(sampler, request, decoding)
+    for sample, request in zip(drawn(sampler, asked, decoding), asked, strict=True):
+        assert (sample.completion, sample.tokens, sample.truncated) == one_by_one(sampler, request, decoding)
 
 
 def test_a_sample_does_not_depend_on_its_batch(sampler, tiny_model):
     asked = requests()
-    whole = drawn(sampler, asked, (), DECODING)
-    assert drawn(sampler_of(tiny_model, batch_size=3), asked, (), DECODING) == whole
-    done = {sample.key for sample in whole[::3]}
-    assert drawn(sampler, asked, done, DECODING) == [sample for sample in whole if sample.key not in done]
-    assert (
-        drawn(sampler, requests(3), {sample.key for sample in whole}, DECODING)
-        == drawn(sampler, requests(3), (), DECODING)[14:]
-    )
+    whole = drawn(sampler, asked, DECODING)
+    assert drawn(sampler_of(tiny_model, batch_size=3), asked, DECODING) == whole
+    assert drawn(sampler, asked[1::3], DECODING) == whole[1::3]
 
 
 def test_samples_of_one_problem_differ_and_the_global_generator_is_left_alone(sampler):
     state = torch.random.get_rng_state()
-    first, *others = drawn(sampler, all_requests([Problem("a", "abc")], TEMPLATES["plain"], 6), (), DECODING)
+    first, *others = drawn(sampler, all_requests([Problem("a", "abc")], TEMPLATES["plain"], 6), DECODING)
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert len({other.text for other in others} | {first.text}) > 3
+    assert len({other.completion for other in others} | {first.completion}) > 3
 
 
 def test_end_tokens_of_settings_and_tokenizer_both_count(sampler):
@@ -82,10 +77,10 @@ def test_end_tokens_of_settings_and_tokenizer_both_count(sampler):
 
 
 def test_stop_texts_end_a_sample_and_are_cut_off(sampler):
-    free = drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(0.0, 1.0, 12))[0]
-    stop = free.text[4:6]
-    cut = drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(0.0, 1.0, 12, (stop,)))[0]
-    assert cut.text == free.text[: free.text.index(stop)]
+    free = drawn(sampler, [Request("a", 0, "abc", 1)], Decoding(0.0, 1.0, 12))[0]
+    stop = free.completion[4:6]
+    cut = drawn(sampler, [Request("a", 0, "abc", 1)], Decoding(0.0, 1.0, 12, (stop,)))[0]
+    assert cut.completion == free.completion[: free.completion.index(stop)]
     assert not cut.truncated
     assert cut.tokens < free.tokens == 12
     assert free.truncated
@@ -102,35 +97,35 @@ def test_countdown_ends_where_it_should():
     sampler = sampler_of(BASE_POLICY, batch_size=64)
     chosen = problems("test", 30)
     asked = all_requests([Problem(p.prompt, p.prompt) for p in chosen], TEMPLATES["plain"], 2)
-    samples = drawn(sampler, asked, (), Decoding(1.0, 1.0, 64))
-    assert all(sample.tokens == len(sample.text) + 1 for sample in samples if not sample.truncated)
+    samples = drawn(sampler, asked, Decoding(1.0, 1.0, 64))
+    assert all(sample.tokens == len(sample.completion) + 1 for sample in samples if not sample.truncated)
     assert sum(sample.truncated for sample in samples) <= 1
-    short = drawn(sampler, asked, (), Decoding(1.0, 1.0, 4))
+    short = drawn(sampler, asked, Decoding(1.0, 1.0, 4))
     assert all(sample.truncated and sample.tokens == 4 for sample in short)
-    assert [sample.text for sample in short] == [sample.text[:4] for sample in samples]
+    assert [sample.completion for sample in short] == [sample.completion[:4] for sample in samples]
 
 
 def test_a_prompt_longer_than_the_context(sampler):
     with pytest.raises(
         UsageError, match=r"3 tokens and 2046 new ones exceed the model's context of 2048; .* 2045 or less"
     ):
-        drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), Decoding(1.0, 1.0, 2046))
+        drawn(sampler, [Request("a", 0, "abc", 1)], Decoding(1.0, 1.0, 2046))
     with pytest.raises(
         UsageError, match=r"a prompt of 2048 tokens and 1 new .* context of 2048; leave the problem out"
     ):
-        drawn(sampler, [Request(Key("a", 0), "a" * 2048, 1)], (), Decoding(1.0, 1.0, 1))
+        drawn(sampler, [Request("a", 0, "a" * 2048, 1)], Decoding(1.0, 1.0, 1))
 
 
 def test_no_chat_template():
     sampler = sampler_of(BASE_POLICY)
     with pytest.raises(UsageError, match=r"no chat template; .* --template qwen-math or plain"):
-        drawn(sampler, requests(1), (), DECODING)
+        drawn(sampler, requests(1), DECODING)
 
 
 def test_a_prompt_without_a_token():
     sampler = sampler_of(BASE_POLICY)
     with pytest.raises(UsageError, match="makes no token of the prompt 'abc'"):
-        drawn(sampler, [Request(Key("a", 0), "abc", 1)], (), DECODING)
+        drawn(sampler, [Request("a", 0, "abc", 1)], DECODING)
 
 
 def test_models_that_cannot_be_loaded(tmp_path, tiny_model, monkeypatch):
@@ -162,7 +157,7 @@ def test_models_that_are_damaged(tmp_path, tiny_model):
     sampler = sampler_of(tmp_path / "model")
     for decoding in (DECODING, Decoding(1.0, 1.0, 4), Decoding(0.0, 1.0, 4)):
         with pytest.raises(UsageError, match="the model's logits are NaN or infinite; take --dtype bfloat16"):
-            drawn(sampler, requests(1), (), decoding)
+            drawn(sampler, requests(1), decoding)
 
 
 def test_vllm_missing_says_what_else_there_is():

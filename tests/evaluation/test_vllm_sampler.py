@@ -9,7 +9,7 @@ import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import TEMPLATES
-from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.sampler import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 
 pytest.importorskip("transformers")
@@ -79,15 +79,15 @@ def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
 
     sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), "vllm"))
     encode, template = sampler.tokenizer.encode, TEMPLATES["qwen-math"]
-    requests = [Request(Key(str(i), 0), template.prompt(f"What is {i}?"), i) for i in range(4)]
+    requests = [Request(str(i), 0, template.prompt(f"What is {i}?"), i) for i in range(4)]
     after = ["a<|im_end|>\n<|im_start|>user", "b<|endoftext|>c", "long and longer", "d"]
     vllm.DRAWN.update({request.prompt: encode(text) for request, text in zip(requests, after, strict=True)})
     decoding = Decoding(0.6, 0.95, 12, template.stop)
-    drawn = [sample for batch in sampler.sample(requests, {requests[3].key}, decoding) for sample in batch]
-    assert sorted(drawn, key=lambda sample: sample.key) == [
-        Sample(Key("0", 0), "a", 2, truncated=False),
-        Sample(Key("1", 0), "b", 2, truncated=False),
-        Sample(Key("2", 0), "long and lon", 12, truncated=True),
+    drawn = [sample for batch in sampler.sample(requests[:3], decoding) for sample in batch]
+    assert sorted(drawn, key=lambda sample: sample.id) == [
+        Sample("0", 0, "a", 2, truncated=False),
+        Sample("1", 0, "b", 2, truncated=False),
+        Sample("2", 0, "long and lon", 12, truncated=True),
     ]
 
 
@@ -95,6 +95,6 @@ def test_a_prompt_beyond_the_context_is_one_line(vllm, tiny_model):
     from dra_grpo.evaluation.vllm_sampler import VllmSampler
 
     sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), "vllm", context=5))
-    requests = [Request(Key("0", 0), "What is the sum of all numbers from 1 to 100?", 0)]
+    requests = [Request("0", 0, "What is the sum of all numbers from 1 to 100?", 0)]
     with pytest.raises(UsageError, match=r"vLLM refuses a prompt of \d+ tokens: .* the maximum model length of 5"):
-        next(sampler.sample(requests, (), Decoding(0.6, 0.95, 12)))
+        next(sampler.sample(requests, Decoding(0.6, 0.95, 12)))

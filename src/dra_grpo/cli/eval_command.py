@@ -27,17 +27,19 @@ EVAL: dict[str, dict[str, Any]] = {
                   "tasks, math500.problem=question for one; dots reach into mappings"},
     "--column": {"nargs": "*", "help": SUPPRESS},
     "--limit": {"type": int, "help": "the first so many problems of each task"},
-    "--engine": {"default": "transformers", "help": "transformers, vllm or server (default: %(default)s)"},
+    "--engine": {"default": "transformers", "choices": ["transformers", "vllm", "server"],
+                 "help": "(default: %(default)s)"},
     "--template": {"help": "r1, qwen-math, paper or plain (default: r1; plain for countdown)"},
-    "--extract": {"default": "boxed", "help": "boxed: the answer is in a box, as rewards want it; lenient: also "
-                  "'The answer is', '####' or the last number (default: %(default)s)"},
+    "--extract": {"default": "boxed", "choices": ["boxed", "lenient"], "help": "boxed: the answer is in a box, as "
+                  "rewards want it; lenient: also 'The answer is', '####' or the last number (default: %(default)s)"},
     "--temperature": {"type": float, "help": "default: 0.6; 1 for countdown"},
     "--top-p": {"type": float, "help": "default: 0.95; 1 for countdown"},
     "--max-new-tokens": {"type": int, "help": "default: 32768; 64 for countdown"},
     "--seed": {"type": int, "default": 0, "help": "draws the samples (default: %(default)s)"},
     "--batch-size": {"type": int, "default": 32, "help": "prompts a batch, or requests in flight to a server "
                      "(default: %(default)s)"},
-    "--dtype": {"default": "auto", "help": "of the weights (default: the checkpoint's)"},
+    "--dtype": {"default": "auto", "choices": ["auto", "float32", "bfloat16", "float16"],
+                "help": "of the weights (default: the checkpoint's)"},
     "--revision": {"help": "of a Hub model"},
     "--url": {"help": "of the server, such as http://127.0.0.1:8000/v1"},
     "--key-variable": {"help": "environment variable with the server's API key"},
@@ -120,7 +122,8 @@ def _settings(model: str, tasks: str, **chosen: Any) -> Any:
     if model == "countdown" and chosen["engine"] != "server" and not Path(model).is_dir():
         model = str(TASKS["countdown"].policy)
     chosen["columns"] = parse_columns(chosen["columns"], roles) if chosen["columns"] else {}
-    chosen["data"] = _pairs(chosen["data"], "--data", "math500=PATH")
+    data = _pairs(chosen["data"], names, "--data", "math500=PATH")
+    chosen["data"] = {task: Path(path).expanduser() for task, path in data.items()}
     chosen["samples"] = _samples(chosen["samples"], names)
     return EvalSettings(model=model, tasks=names, out=Path(out), **chosen)
 
@@ -131,17 +134,17 @@ def _samples(text: str | None, tasks: tuple[str, ...]) -> dict[str, int] | None:
         return None
     parts = text.split(",")
     everywhere = [part for part in parts if "=" not in part]
-    own = _pairs([part for part in parts if "=" in part], "--samples", "4,aime24=64")
+    own = _pairs([part for part in parts if "=" in part], tasks, "--samples", "4,aime24=64")
     if len(everywhere) > 1 or not all(number.isdecimal() for number in [*everywhere, *own.values()]):
         raise UsageError(f"--samples got {text!r}; expected one number, and numbers of single tasks: 4,aime24=64")
     return {task: int(number) for number in everywhere for task in tasks} | {k: int(v) for k, v in own.items()}
 
 
-def _pairs(given: list[str], flag: str, form: str) -> dict[str, str]:
+def _pairs(given: list[str], tasks: tuple[str, ...], flag: str, form: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for text in given:
         key, _, value = text.partition("=")
-        if not key or not value or key in pairs:
-            raise UsageError(f"{flag} got {text!r}; expected each task once, such as {form}")
+        if key not in tasks or not value or key in pairs:
+            raise UsageError(f"{flag} got {text!r}; expected one of --tasks, each once, such as {form}")
         pairs[key] = value
     return pairs

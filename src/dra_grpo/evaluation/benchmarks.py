@@ -37,40 +37,33 @@ class Template:
     """One way to ask.
 
     Attributes:
-        name: its name in `TEMPLATES`.
         prompt: problem -> prompt.
         stop: texts at which a completion ends, beside the model's own end token.
     """
 
-    name: str
     prompt: Callable[[str], Prompt]
     stop: tuple[str, ...] = ()
 
 
-def _r1(problem: str) -> Prompt:
-    return [{"role": "user", "content": f"{problem}\n\n{INSTRUCTION}"}]
+def _chat(**turns: str) -> Messages:
+    return [{"role": role, "content": text} for role, text in turns.items()]
 
 
-def _qwen_math(problem: str) -> Prompt:
-    turns = (("system", INSTRUCTION), ("user", problem))
-    return "".join(f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns) + "<|im_start|>assistant\n"
+def _chatml(**turns: str) -> str:
+    said = (f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns.items())
+    return "".join([*said, "<|im_start|>assistant\n"])
 
 
-def _paper(problem: str) -> Prompt:
-    return [{"role": "system", "content": SYSTEM_PROMPTS["think-answer"]}, {"role": "user", "content": problem}]
-
-
-def _plain(problem: str) -> Prompt:
-    return problem
-
-
-_TEMPLATES = (
-    Template("r1", _r1),
-    Template("qwen-math", _qwen_math, ("<|im_end|>",)),
-    Template("paper", _paper),
-    Template("plain", _plain),
+TEMPLATES: Registry[Template] = Registry(
+    "template",
+    "dra_grpo.templates",
+    {
+        "r1": Template(lambda problem: _chat(user=f"{problem}\n\n{INSTRUCTION}")),
+        "qwen-math": Template(lambda problem: _chatml(system=INSTRUCTION, user=problem), ("<|im_end|>",)),
+        "paper": Template(lambda problem: _chat(system=SYSTEM_PROMPTS["think-answer"], user=problem)),
+        "plain": Template(lambda problem: problem),
+    },
 )
-TEMPLATES: Registry[Template] = Registry("template", "dra_grpo.templates", {one.name: one for one in _TEMPLATES})
 
 
 @dataclass(frozen=True)
@@ -144,10 +137,7 @@ class Problems(NamedTuple):
 
 
 def load_problems(
-    benchmark: Benchmark,
-    file: str | Path | None = None,
-    columns: Mapping[str, str] | None = None,
-    limit: int | None = None,
+    benchmark: Benchmark, file: Path | None = None, columns: Mapping[str, str] = {}, limit: int | None = None
 ) -> Problems:
     """The problems of a benchmark.
 
@@ -168,7 +158,7 @@ def load_problems(
         problems = [Problem(one.prompt, one.prompt) for one in countdown.problems("test", benchmark.count)]
     else:
         rows, place = _rows(benchmark, file), f"{benchmark.name} ({file or benchmark.hub})"
-        problems = _read(rows, columns or {}, place, golds=benchmark.name != "countdown")
+        problems = _read(rows, columns, place, golds=benchmark.name != "countdown")
     notes = []
     if len(problems) != benchmark.count:
         remark = f"; {benchmark.remark}" if benchmark.remark else ""
@@ -179,15 +169,14 @@ def load_problems(
     return Problems(problems[:limit], notes, digest.hexdigest())
 
 
-def _rows(benchmark: Benchmark, file: str | Path | None) -> list[Row]:
+def _rows(benchmark: Benchmark, file: Path | None) -> list[Row]:
     """The rows of a local file or folder, or of the Hub's data set."""
     try:
         if file is None:
             return read_rows(str(benchmark.hub), benchmark.config, benchmark.split)
-        path = Path(file).expanduser()
-        if not path.exists():
-            raise UsageError(f"there is no file or folder {path}")
-        return read_rows(str(path), None, "train" if path.is_file() else benchmark.split)
+        if not file.exists():
+            raise UsageError(f"there is no file or folder {file}")
+        return read_rows(str(file), None, "train" if file.is_file() else benchmark.split)
     except UsageError as error:
         reason = str(error).partition(";")[0]  # what follows is advice for training
         raise UsageError(f"{benchmark.name}: {reason}; give a local file with --data {benchmark.name}=PATH") from error

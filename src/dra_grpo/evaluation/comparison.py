@@ -10,16 +10,7 @@ import numpy as np
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation import statistics
 from dra_grpo.evaluation.results import ProblemResults, Results, Table, TaskResults
-from dra_grpo.evaluation.statistics import (
-    Detection,
-    Estimate,
-    detection,
-    estimate,
-    holm,
-    pass_at_k,
-    sign_flip_p,
-    spread,
-)
+from dra_grpo.evaluation.statistics import Detection, Estimate, estimate, pass_at_k, sign_flip_p
 
 GROW = ("coverage", "distinct", "distinct_answers", "exact_distinct", "exact_coverage")
 """Metrics of a problem's n samples together: another n is another metric."""
@@ -45,7 +36,7 @@ class Difference:
     """
 
     problems: int
-    samples: tuple[int, ...]
+    samples: list[int]
     first: float
     second: float
     difference: Estimate
@@ -88,31 +79,23 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
     """
     names = [name for name in first.tasks if name in second.tasks]
     if not names:
-        raise UsageError(
-            f"no benchmark in common: {', '.join(first.tasks)} on one side and {', '.join(second.tasks)} on the other"
-        )
+        sides = f"{', '.join(first.tasks)} on one side and {', '.join(second.tasks)} on the other"
+        raise UsageError(f"no benchmark in common: {sides}")
     if detect is not None and metric != "avg":
         raise UsageError(f"--detect is about avg, not {metric}; leave --metric out")
     notes: list[str] = []
     pairs = {name: _pair(name, first.tasks[name], second.tasks[name], notes) for name in names}
-    values = {name: [_values(name, side, metric, pair) for side in pair] for name, pair in pairs.items()}
+    values = {name: _values(name, pair, metric) for name, pair in pairs.items()}
     p_values = [sign_flip_p(after - before) for before, after in values.values()]
     ends = None if statistics.bounds(metric) is None else (-1.0, 1.0)
     tasks = {}
-    for (name, (before, after)), p, p_holm in zip(values.items(), p_values, holm(p_values), strict=True):
+    for (name, (before, after)), p, p_holm in zip(values.items(), p_values, statistics.holm(p_values), strict=True):
         counts = [([row.correct for row in side], [row.samples for row in side]) for side in reversed(pairs[name])]
-        noise = spread(*counts) if metric == "avg" else None
-        tasks[name] = Difference(
-            len(before),
-            tuple(side[0].samples for side in pairs[name]),
-            before.mean().item(),
-            after.mean().item(),
-            estimate(after - before, ends),
-            p,
-            p_holm,
-            None if noise is None else (noise.within / noise.problems) ** 0.5,
-            None if detect is None else detection(detect, noise),
-        )
+        noise = statistics.spread(*counts) if metric == "avg" else None
+        means = before.mean().item(), after.mean().item(), estimate(after - before, ends)
+        samples = [side[0].samples for side in pairs[name]]
+        need = None if detect is None else statistics.detection(detect, noise)
+        tasks[name] = Difference(len(before), samples, *means, p, p_holm, noise and noise.stderr, need)
     return Comparison(first.model, second.model, metric, tasks, _average(tasks, values), notes)
 
 
@@ -133,10 +116,8 @@ def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) 
     return [[side[id] for id in shared] for side in (before, after)]
 
 
-def _values(
-    name: str, rows: Sequence[ProblemResults], metric: str, pair: Sequence[Sequence[ProblemResults]]
-) -> np.ndarray:
-    """The metric of every problem of one side, (M,), if both sides' numbers of samples allow it."""
+def _values(name: str, pair: Sequence[Sequence[ProblemResults]], metric: str) -> list[np.ndarray]:
+    """The metric of every problem on both sides, each (M,), if their numbers of samples allow it."""
     few, many = sorted(side[0].samples for side in pair)
     if metric in GROW and few < many:
         raise UsageError(
@@ -146,11 +127,12 @@ def _values(
     if metric.startswith("pass@") and metric[5:].isdecimal():
         if not 1 <= int(metric[5:]) <= few:
             raise UsageError(f"{name}: {metric} needs 1 to {few} samples a problem, which is what there are")
-        return np.array([pass_at_k(row.correct, row.samples, int(metric[5:])) for row in rows])
-    metric = f"avg@{rows[0].samples}" if metric == "avg" else metric
-    if any(metric not in row.metrics for row in rows):
-        raise UsageError(f"{name} has no {metric!r}; it has avg, pass@K, {', '.join(rows[0].metrics)}")
-    return np.array([row.metrics[metric] for row in rows])
+        return [np.array([pass_at_k(row.correct, row.samples, int(metric[5:])) for row in side]) for side in pair]
+    names = [f"avg@{side[0].samples}" if metric == "avg" else metric for side in pair]
+    for side, own in zip(pair, names, strict=True):
+        if own not in side[0].metrics:
+            raise UsageError(f"{name} has no {metric!r}; it has avg, pass@K, {', '.join(side[0].metrics)}")
+    return [np.array([row.metrics[own] for row in side]) for side, own in zip(pair, names, strict=True)]
 
 
 def _average(tasks: dict[str, Difference], values: dict[str, list[np.ndarray]]) -> Difference | None:
@@ -159,14 +141,9 @@ def _average(tasks: dict[str, Difference], values: dict[str, list[np.ndarray]]) 
     if count < 2:
         return None
     weighted = np.concatenate([(after - before) / len(before) / count for before, after in values.values()])
-    return Difference(
-        len(weighted),
-        (),
-        sum(task.first for task in tasks.values()) / count,
-        sum(task.second for task in tasks.values()) / count,
-        statistics.average([task.difference for task in tasks.values()]),
-        sign_flip_p(weighted),
-    )
+    first, second = (sum(getattr(task, side) for task in tasks.values()) / count for side in ("first", "second"))
+    difference = statistics.average([task.difference for task in tasks.values()])
+    return Difference(len(weighted), [], first, second, difference, sign_flip_p(weighted))
 
 
 def comparison_table(comparison: Comparison) -> Table:

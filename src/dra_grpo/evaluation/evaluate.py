@@ -6,8 +6,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from functools import cache
-from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dra_grpo.cost import cost
 from dra_grpo.errors import UsageError, require
-from dra_grpo.evaluation.benchmarks import BENCHMARKS, Problem, load_problems
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, TEMPLATES, Problem, load_problems
 from dra_grpo.evaluation.exact import exact_probabilities, exact_results
 from dra_grpo.evaluation.results import ProblemResults, Results, TaskResults, problem_metrics
 from dra_grpo.evaluation.sampler import all_requests
@@ -53,28 +53,24 @@ def evaluate(settings: EvalSettings) -> Results:
         return load_path(SAMPLERS[settings.engine])(settings)
 
     with locked(settings.out, "evaluation", "--out"):
-        claim(settings.out, settings.identity({task: found.digest for task, found in loaded.items()}))
+        asked = {task: {"problems": found.digest, **settings.asked(task)} for task, found in loaded.items()}
+        claim(settings.out, settings.identity, asked)
         files = {task: _drawn(task, found.problems, settings, engine) for task, found in loaded.items()}
         tasks = {}
         for task, (problems, *_) in loaded.items():
             exact: dict[str, Tensor] = {}
             if task == "countdown" and settings.engine == "transformers":
+                asked_of = [countdown.Problem.from_prompt(problem.text) for problem in problems]
                 try:
-                    exact = _exact(problems, settings.count(task), engine())
+                    accepted = exact_probabilities(engine().model, engine().tokenizer, asked_of)
+                    exact = exact_results(accepted, settings.count(task))
                 except UsageError as error:
                     notes.append(f"{task}: no exact results: {error}")
             tasks[task] = _task(task, problems, files[task], exact, settings)
-        accuracies = [task.accuracy for task in tasks.values()]
-        results = Results(
-            settings.model,
-            settings.engine,
-            settings.seed,
-            notes,
-            tasks,
-            average(accuracies) if len(accuracies) > 1 else None,
-            _cost(files.values(), settings),
-        )
-        write_json(settings.out / "results.json", results.as_json())
+        over_all = average([task.accuracy for task in tasks.values()]) if len(tasks) > 1 else None
+        bill = _cost(files.values(), settings)
+        results = Results(settings.model, settings.engine, settings.seed, notes, tasks, over_all, bill)
+        write_json(settings.out / "results.json", asdict(results))
     return results
 
 
@@ -94,45 +90,24 @@ def _drawn(task: str, problems: Sequence[Problem], settings: EvalSettings, engin
     from tqdm import tqdm
 
     file = SampleFile(samples_file(settings.out, task))
-    requests = all_requests(problems, settings.template_of(task), settings.count(task), settings.seed, task)
-    done = {request.key for request in requests} & file.samples.keys()
-    if len(done) == len(requests):
+    template = TEMPLATES[settings.asked(task)["template"]]
+    requests = all_requests(problems, template, settings.count(task), settings.seed, task)
+    missing = [request for request in requests if (request.id, request.number) not in file.samples]
+    if not missing:
         return file
     last = time.monotonic()  # loading counts
     sampler = engine()
-    shown = len(done)
-    with tqdm(desc=task, initial=shown, total=len(requests), unit="sample", disable=None) as bar:
-        for samples in sampler.sample(requests, done, settings.decoding(task)):
+    done = shown = len(requests) - len(missing)
+    with tqdm(desc=task, initial=done, total=len(requests), unit="sample", disable=None) as bar:
+        for samples in sampler.sample(missing, settings.decoding(task)):
             now = time.monotonic()
             file.append(samples, now - last, sampler.devices)
-            last = now
+            last, done = now, done + len(samples)
             bar.update(len(samples))
-            done.update(sample.key for sample in samples)
-            if bar.disable and (10 * (len(done) - shown) >= len(requests) or len(done) == len(requests)):
-                shown = len(done)  # no terminal: a line every ten percent
+            if bar.disable and (10 * (done - shown) >= len(requests) or done == len(requests)):
+                shown = done  # no terminal: a line every ten percent
                 print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)
     return file
-    last = time.monotonic()  # loading counts
-    sampler = engine()
-    shown = len(done)
-    with tqdm(desc=task, initial=shown, total=len(requests), unit="sample", disable=None) as bar:
-        for samples in sampler.sample(requests, done, settings.decoding(task)):
-            now = time.monotonic()
-            file.append(samples, now - last, sampler.devices)
-            last = now
-            bar.update(len(samples))
-            done.update(sample.key for sample in samples)
-            if bar.disable and (len(done) - shown) * 10 >= len(requests):  # no terminal: a line every ten percent
-                shown = len(done)
-                print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)
-    return file
-
-
-def _exact(problems: Sequence[Problem], samples: int, sampler: Any) -> dict[str, Tensor]:
-    """Countdown without sampling: name -> (problems,)."""
-    asked = [countdown.Problem.from_prompt(problem.text) for problem in problems]
-    found = exact_results(exact_probabilities(sampler.model, sampler.tokenizer, asked), samples)
-    return {f"exact_{name}": values for name, values in found.items()}
 
 
 def _task(
@@ -144,34 +119,23 @@ def _task(
     rng, rows = np.random.default_rng(0), []
     for place, one in enumerate(scored):
         if one.correct is not None:
-            own = problem_metrics(one, rng) | {name: values[place].item() for name, values in exact.items()}
+            own = problem_metrics(one, rng) | {f"exact_{name}": values[place].item() for name, values in exact.items()}
             rows.append(ProblemResults(one.problem.id, one.digest, len(one.samples), sum(one.correct), own))
     noise = spread(([row.correct for row in rows], [row.samples for row in rows]))
-    asked = settings.asked(task)
-    comparable = exact and asked["temperature"] == 1 == asked["top_p"] and asked["template"] == "plain"
     return TaskResults(
         problems=len(rows),
         samples=settings.count(task),
         unscorable=[one.problem.id for one in scored if one.correct is None],
-        **asked,
+        **settings.asked(task),
         extract=settings.extract,
         metrics={name: estimate([row.metrics[name] for row in rows], bounds(name)) for name in rows[0].metrics},
-        stderr_samples=None if noise is None else sqrt(noise.within / noise.problems),
-        exact_z=_exact_z(rows) if comparable else None,
+        stderr_samples=noise and noise.stderr,
         grades=dict(sorted(Counter(how for one in scored for how in one.hows).items())),
         per_problem=rows,
         cost=_cost([file], settings),
     )
 
 
-def _exact_z(rows: Sequence[ProblemResults]) -> float:
-    """(right − Σ n p) / √(Σ n p(1 − p)): a standard normal number if samples and exact pass@1 are both right."""
-    rates = [row.metrics["exact_pass@1"] for row in rows]
-    expected = sum(row.samples * rate for row, rate in zip(rows, rates, strict=True))
-    deviation = sqrt(sum(row.samples * rate * (1 - rate) for row, rate in zip(rows, rates, strict=True)))
-    return (sum(row.correct for row in rows) - expected) / deviation if deviation else 0.0
-
-
 def _cost(files: Iterable[SampleFile], settings: EvalSettings) -> dict[str, Any]:
-    files = list(files)
-    return cost(sum(file.seconds for file in files), sum(file.device_seconds for file in files), settings.price)
+    times = [(file.seconds, file.device_seconds) for file in files]
+    return cost(*map(sum, zip(*times, strict=True)), settings.price)

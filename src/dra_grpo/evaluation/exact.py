@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +17,6 @@ from torch.nn.utils.rnn import pad_sequence
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.statistics import bounds, estimate
 from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, problems, solution_key
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +47,7 @@ class Accepted:
 
 
 def completion_logprobs(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[str],
-    texts: Sequence[str],
-    batch_size: int = 512,
+    model: Any, tokenizer: Any, prompts: Sequence[str], texts: Sequence[str], batch_size: int = 512
 ) -> Tensor:
     """log p(o | q) of finished completions, right or wrong, by teacher forcing at temperature 1.
 
@@ -95,10 +88,7 @@ def completion_logprobs(
 
 
 def exact_probabilities(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    problems: Sequence[Problem],
-    batch_size: int = 512,
+    model: Any, tokenizer: Any, problems: Sequence[Problem], batch_size: int = 512
 ) -> list[Accepted]:
     """The policy's probability of every accepted text of every problem.
 
@@ -114,9 +104,8 @@ def exact_probabilities(
     """
     texts = [accepted_texts(problem) for problem in problems]
     rows = [(problem.prompt, text) for problem, accepted in zip(problems, texts, strict=True) for text in accepted]
-    logprobs = completion_logprobs(
-        model, tokenizer, [prompt for prompt, _ in rows], [text for _, text in rows], batch_size
-    )
+    prompts, completions = [prompt for prompt, _ in rows], [text for _, text in rows]
+    logprobs = completion_logprobs(model, tokenizer, prompts, completions, batch_size)
     probabilities = logprobs.exp().split([len(accepted) for accepted in texts])
     return [Accepted(*fields) for fields in zip(problems, texts, probabilities, strict=True)]
 
@@ -136,32 +125,23 @@ def exact_results(accepted: Sequence[Accepted], samples: int = 16, level: Level 
         `pass@1`, `pass@k`, `distinct` and `coverage`, each (N,) float64.
 
     Raises:
-        UsageError: `samples` is below 1, or a problem has no solution.
+        UsageError: a problem has no solution.
 
     >>> accepted = Accepted(Problem((2, 3), 6), ("2*3=6", "3*2=6"), torch.tensor([0.25, 0.25]).double())
     >>> {name: values.item() for name, values in exact_results([accepted], samples=2).items()}
     {'pass@1': 0.5, 'pass@2': 0.75, 'distinct': 0.75, 'coverage': 0.75}
     """
-    if samples < 1:
-        raise UsageError(f"samples is {samples}, expected 1 or more")
-    unsolvable = [one.problem.prompt for one in accepted if not one.texts]
-    if unsolvable:
+    if unsolvable := [one.problem.prompt for one in accepted if not one.texts]:
         raise UsageError(f"{unsolvable[0]!r} has no solution, so no coverage; leave such problems out")
     solutions = [torch.tensor(list(one.solutions(level).values()), dtype=torch.float64) for one in accepted]
     correct = torch.tensor([one.correct for one in accepted], dtype=torch.float64)
     counts = torch.tensor([len(one) for one in solutions], dtype=torch.float64)
     distinct = torch.tensor([_drawn(one, samples).sum().item() for one in solutions], dtype=torch.float64)
-    return {
-        "pass@1": correct,
-        f"pass@{samples}": _drawn(correct, samples),
-        "distinct": distinct,
-        "coverage": distinct / counts,
-    }
+    passed = {"pass@1": correct, f"pass@{samples}": _drawn(correct, samples)}
+    return {**passed, "distinct": distinct, "coverage": distinct / counts}
 
 
-def evaluate_countdown(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, split: Any, count: int, size: Any = 3
-) -> dict[str, Tensor]:
+def evaluate_countdown(model: Any, tokenizer: Any, split: Any, count: int, size: Any = 3) -> dict[str, Tensor]:
     """Per-problem pass@1, pass@16, distinct and coverage, each (N,), on the first `count` problems of `split`."""
     return exact_results(exact_probabilities(model, tokenizer, problems(split, count, size=size)))
 
@@ -196,7 +176,7 @@ def _drawn(probability: Tensor, samples: int) -> Tensor:
     return -torch.expm1(samples * torch.log1p(-probability))
 
 
-def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+def _ids(tokenizer: Any, text: str) -> list[int]:
     ids = tokenizer(text, add_special_tokens=False).input_ids
     if len(ids) != len(text):
         raise UsageError(
@@ -207,7 +187,7 @@ def _ids(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 @torch.no_grad()
-def _logprobs(model: PreTrainedModel, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
+def _logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
     """log p(completion | prompt) of each row, (rows,) float64 on the CPU."""
     ids = pad_sequence([torch.tensor(prompt + completion) for prompt, completion in rows], batch_first=True)
     prompt_ends = torch.tensor([[len(prompt)] for prompt, _ in rows])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import hypot, sqrt
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,6 @@ class TaskResults:
         extract: where answers were looked for.
         metrics: name -> estimate over problems.
         stderr_samples: of avg@n for these very problems, from sampling alone; None with one sample a problem.
-        exact_z: how many standard errors the samples lie from Countdown's exact pass@1, where that is known.
         grades: how the grader came to a grade -> how many samples.
         per_problem: one for each problem that could be scored.
         cost: of its samples.
@@ -91,7 +90,6 @@ class TaskResults:
     extract: str
     metrics: dict[str, Estimate]
     stderr_samples: float | None
-    exact_z: float | None
     grades: dict[str, int]
     per_problem: list[ProblemResults]
     cost: dict[str, Any]
@@ -122,13 +120,6 @@ class Results:
     average: Estimate | None
     cost: dict[str, Any]
 
-    def as_json(self) -> dict[str, Any]:
-        """What `results.json` holds: these very names, but that the metrics of a task are its `figures` there."""
-        plain = asdict(self)
-        for task in plain["tasks"].values():
-            task["figures"] = task.pop("metrics")
-        return plain
-
 
 def load_results(path: str | Path) -> Results:
     """The results of an evaluation, by its folder or its `results.json`.
@@ -140,7 +131,7 @@ def load_results(path: str | Path) -> Results:
     stored = read_json(file)
     try:
         for task in stored["tasks"].values():
-            task["metrics"] = {name: Estimate(**one) for name, one in task.pop("figures").items()}
+            task["metrics"] = {name: Estimate(**one) for name, one in task["metrics"].items()}
             task["per_problem"] = [ProblemResults(**row) for row in task["per_problem"]]
         stored["tasks"] = {name: TaskResults(**task) for name, task in stored["tasks"].items()}
         return Results(**stored)
@@ -234,8 +225,6 @@ def remarks(results: Results) -> list[str]:
                 f"{name}: {unboxed:.1%} of the samples have no answer in a box and count as wrong; --extract lenient "
                 "reads other answers too, from the same samples"
             )
-        if task.exact_z is not None:
-            notes.append(f"{name}: the samples lie {task.exact_z:+.2f} standard errors from the exact pass@1")
     return [*(f"note: {note}" for note in notes), f"sampling took {cost_line(results.cost)}"]
 
 

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple, Protocol
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import Problem, Prompt, Template
-
-
-class Key(NamedTuple):
-    """Which sample of which problem."""
-
-    id: str
-    sample: int
 
 
 @dataclass(frozen=True)
@@ -23,12 +15,13 @@ class Request:
     """One sample to draw.
 
     Attributes:
-        key: which it is.
+        id, number: which problem's, and which of its samples.
         prompt: what to continue.
         seed: draws its tokens, and no other request's.
     """
 
-    key: Key
+    id: str
+    number: int
     prompt: Prompt
     seed: int
 
@@ -38,14 +31,15 @@ class Sample:
     """One completion.
 
     Attributes:
-        key: which it is.
-        text: the completion without its end token.
+        id, number: which problem's, and which of its samples.
+        completion: its text without the end token.
         tokens: generated tokens, the end token among them.
         truncated: it met the limit on new tokens before its end.
     """
 
-    key: Key
-    text: str
+    id: str
+    number: int
+    completion: str
     tokens: int
     truncated: bool
 
@@ -77,20 +71,6 @@ class Decoding:
             )
 
 
-class Sampler(Protocol):
-    """An engine that draws samples, made from an evaluation's settings.
-
-    Attributes:
-        devices: accelerators it keeps busy; 0 on a CPU.
-    """
-
-    devices: int
-
-    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw every request that is not `done`, yielding samples as soon as they are complete."""
-        ...
-
-
 def all_requests(
     problems: Sequence[Problem], template: Template, samples: int, seed: int = 0, task: str = ""
 ) -> list[Request]:
@@ -111,7 +91,7 @@ def all_requests(
         (problem.id, template.prompt(problem.text)) for problem in sorted(problems, key=lambda one: -len(one.text))
     ]
     return [
-        Request(Key(id, number), prompt, request_seed(seed, task, id, number))
+        Request(id, number, prompt, request_seed(seed, task, id, number))
         for number in range(samples)
         for id, prompt in (rows if number % 2 == 0 else reversed(rows))
     ]
@@ -125,10 +105,3 @@ def request_seed(seed: int, task: str, id: str, sample: int) -> int:
     """
     digest = blake2b(f"{seed}\n{task}\n{id}\n{sample}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 33
-
-
-def batches(requests: Sequence[Request], done: Collection[Key], size: int) -> Iterator[list[Request]]:
-    """`requests` cut into batches of `size`, less what is `done`: the rest is batched as if nothing had been done."""
-    for start in range(0, len(requests), size):
-        if batch := [request for request in requests[start : start + size] if request.key not in done]:
-            yield batch

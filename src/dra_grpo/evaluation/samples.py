@@ -9,12 +9,13 @@ pass_at_k.svg          the curves
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.sampler import Key, Sample
+from dra_grpo.evaluation.sampler import Sample
 from dra_grpo.files import append_json_lines, json_lines, read_json, write_json
 
 
@@ -22,7 +23,7 @@ class SampleFile:
     """The samples of one benchmark on disk, read back after a kill at any point.
 
     Attributes:
-        samples: all that the file holds.
+        samples: all that the file holds, by problem id and number.
         seconds: how long drawing them took.
         device_seconds: the same, each second counted once for every accelerator at work.
 
@@ -35,16 +36,16 @@ class SampleFile:
 
     def __init__(self, path: Path):
         self.path = path
-        self.samples: dict[Key, Sample] = {}
+        self.samples: dict[tuple[str, int], Sample] = {}
         self.seconds = self.device_seconds = 0.0
         if not path.exists():
             return
         for number, record in enumerate(json_lines(path), 1):
             try:
-                self._take(record)
-            except KeyError as error:
+                self._take(**record)
+            except TypeError as error:
                 raise UsageError(
-                    f"{path}, line {number} is no sample, it has no {error}; remove that line and it is drawn again"
+                    f"{path}, line {number} is no sample ({error}); remove that line and it is drawn again"
                 ) from error
         with path.open("rb+") as stream:  # a kill may leave half a line at the end
             stream.truncate(stream.read().rfind(b"\n") + 1)
@@ -58,29 +59,19 @@ class SampleFile:
             devices: accelerators at work meanwhile.
         """
         share = round(seconds / len(samples), 6)
-        records = [
-            {
-                "id": sample.key.id,
-                "sample": sample.key.sample,
-                "completion": sample.text,
-                "tokens": sample.tokens,
-                "truncated": sample.truncated,
-                "seconds": share,
-                "device_seconds": share * devices,
-            }
-            for sample in samples
-        ]
+        times = {"seconds": share, "device_seconds": share * devices}
+        records = [asdict(sample) | times for sample in samples]
         for record in records:
-            self._take(record)
+            self._take(**record)
         append_json_lines(self.path, records)
 
-    def _take(self, record: dict[str, Any]) -> None:
-        key = Key(record["id"], record["sample"])
-        if key in self.samples:
-            raise UsageError(f"{self.path} holds sample {key.sample} of problem {key.id!r} twice")
-        self.samples[key] = Sample(key, record["completion"], record["tokens"], record["truncated"])
-        self.seconds += record["seconds"]
-        self.device_seconds += record["device_seconds"]
+    def _take(self, seconds: float, device_seconds: float, **fields: Any) -> None:
+        sample = Sample(**fields)
+        if (sample.id, sample.number) in self.samples:
+            raise UsageError(f"{self.path} holds sample {sample.number} of problem {sample.id!r} twice")
+        self.samples[sample.id, sample.number] = sample
+        self.seconds += seconds
+        self.device_seconds += device_seconds
 
 
 def samples_file(out: Path, task: str) -> Path:
@@ -88,30 +79,24 @@ def samples_file(out: Path, task: str) -> Path:
     return out / "samples" / f"{task}.jsonl"
 
 
-def claim(out: Path, identity: Mapping[str, Any]) -> None:
+def claim(out: Path, model: Mapping[str, Any], tasks: Mapping[str, Mapping[str, Any]]) -> None:
     """Record what the samples depend on, once it is sure that those already here depend on the same.
 
     Args:
         out: the evaluation's folder.
-        identity: from `EvalSettings.identity`.
+        model: name -> value, for every task.
+        tasks: task -> name -> value, for its own samples.
 
     Raises:
         UsageError: they do not; the message names what differs.
     """
     before = read_json(out / "settings.json")
-    files = {task: samples_file(out, task) for task in before.get("tasks", {})}
-    sampled = {task: before["tasks"][task] for task, file in files.items() if file.exists() and file.stat().st_size}
-    old, now = (_flat(settings, sampled.keys() & identity["tasks"].keys()) for settings in (before, identity))
-    changed = [f"{name} {old.get(name)!r}, now {value!r}" for name, value in now.items() if old.get(name) != value]
-    if sampled and changed:
-        raise UsageError(
-            f"{out} holds samples of other settings ({'; '.join(changed)}); take another --out, or the same settings "
-            "to go on"
-        )
-    write_json(out / "settings.json", {**identity, "tasks": {**sampled, **identity["tasks"]}})
-
-
-def _flat(settings: Mapping[str, Any], tasks: Collection[str]) -> dict[str, Any]:
-    """Name -> value, those of `tasks` with the task before the name."""
-    own = {name: value for name, value in settings.items() if name != "tasks"}
-    return own | {f"{task} {name}": value for task in tasks for name, value in settings["tasks"][task].items()}
+    for task, old in before.items():
+        now = {**old, **model, **tasks.get(task, {})}
+        changed = [f"{name} {old.get(name)!r}, now {value!r}" for name, value in now.items() if old.get(name) != value]
+        if changed and (file := samples_file(out, task)).exists() and file.stat().st_size:
+            raise UsageError(
+                f"{out} holds samples of {task} with other settings ({'; '.join(changed)}); take another --out, "
+                "or the same settings to go on"
+            )
+    write_json(out / "settings.json", {**before, **{task: {**model, **own} for task, own in tasks.items()}})

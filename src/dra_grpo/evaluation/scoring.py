@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from dra_grpo.evaluation.benchmarks import Problem
-from dra_grpo.evaluation.sampler import Key, Sample
+from dra_grpo.evaluation.sampler import Sample
 from dra_grpo.grading.answers import read_gold
 from dra_grpo.grading.grader import grader
 from dra_grpo.tasks import countdown
@@ -54,7 +54,7 @@ class Scored:
             "id": self.problem.id,
             "prompt": self.problem.text,
             "answer": self.problem.gold,
-            "completions": [sample.text for sample in self.samples],
+            "completions": [sample.completion for sample in self.samples],
             **({} if self.correct is None else {"correct": self.correct}),
             "answers": self.answers,
             "tokens": [sample.tokens for sample in self.samples],
@@ -63,7 +63,11 @@ class Scored:
 
 
 def score(
-    task: str, problems: Sequence[Problem], samples: Mapping[Key, Sample], count: int, extract: Any = "boxed"
+    task: str,
+    problems: Sequence[Problem],
+    samples: Mapping[tuple[str, int], Sample],
+    count: int,
+    extract: Any = "boxed",
 ) -> list[Scored]:
     """Grade the first `count` samples of every problem.
 
@@ -77,10 +81,10 @@ def score(
     Returns:
         N, in the order of `problems`.
     """
-    groups = [[samples[Key(problem.id, number)] for number in range(count)] for problem in problems]
+    groups = [[samples[problem.id, number] for number in range(count)] for problem in problems]
     if task == "countdown":
         return [_countdown(*row) for row in zip(problems, groups, strict=True)]
-    texts = [sample.text for group in groups for sample in group]
+    texts = [sample.completion for group in groups for sample in group]
     golds = [problem.gold for problem in problems for _ in range(count)]
     grades = iter(grader().grade(texts, golds, extract=extract))
     return [_mathematics(*row, [next(grades) for _ in range(count)]) for row in zip(problems, groups, strict=True)]
@@ -88,9 +92,9 @@ def score(
 
 def _countdown(problem: Problem, samples: list[Sample]) -> Scored:
     asked = countdown.Problem.from_prompt(problem.text)
-    correct = [countdown.verify(sample.text, asked).correct for sample in samples]
+    correct = [countdown.verify(sample.completion, asked).correct for sample in samples]
     answers = [
-        countdown.solution_key(one.text) if right else None for one, right in zip(samples, correct, strict=True)
+        countdown.solution_key(one.completion) if right else None for one, right in zip(samples, correct, strict=True)
     ]
     return Scored(problem, samples, correct, answers, solutions=len(countdown.distinct_solutions(asked)))
 

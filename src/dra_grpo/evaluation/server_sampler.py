@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
-from queue import Empty, SimpleQueue
+from collections.abc import Iterator, Sequence
+from queue import SimpleQueue
 from threading import Event, Thread
 
 from dra_grpo.completions import policy_text
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.sampler import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.server import OpenAIServer
 
@@ -38,30 +37,24 @@ class ServerSampler:
         self.concurrency = settings.batch_size
         self.devices = settings.devices or 0
 
-    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what is not `done`, several at a time, yielding each as it comes."""
-        waiting: SimpleQueue[Request] = SimpleQueue()
-        for request in requests:
-            if request.key not in done:
-                waiting.put(request)
-        count = waiting.qsize()
+    def sample(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw every request, several at a time, yielding each as it comes."""
+        waiting = iter(requests)  # threads may share it: one `next` is one step of the interpreter
         came: SimpleQueue[Sample | BaseException] = SimpleQueue()
         enough = Event()
 
         def work() -> None:
-            with suppress(Empty):
-                while not enough.is_set():
-                    request = waiting.get_nowait()
-                    try:
-                        came.put(self._draw(request, decoding))
-                    except BaseException as error:
-                        came.put(error)
+            while not enough.is_set() and (request := next(waiting, None)):
+                try:
+                    came.put(self._draw(request, decoding))
+                except BaseException as error:
+                    came.put(error)
 
         try:
             # Daemons: whoever stops the evaluation does not wait for answers that are still being written.
-            for _ in range(min(self.concurrency, count)):
+            for _ in range(min(self.concurrency, len(requests))):
                 Thread(target=work, daemon=True).start()
-            for _ in range(count):
+            for _ in requests:
                 outcome = came.get()
                 if isinstance(outcome, BaseException):
                     raise outcome
@@ -88,7 +81,8 @@ class ServerSampler:
             choice = answer["choices"][0]
             text = policy_text([choice["message"]]) if chat else choice["text"]
             truncated = choice["finish_reason"] == "length"
-            return Sample(request.key, f"{text:s}", int(answer["usage"]["completion_tokens"]), truncated)
+            tokens = int(answer["usage"]["completion_tokens"])
+            return Sample(request.id, request.number, f"{text:s}", tokens, truncated)
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise UsageError(
                 f"{self.server.url}/{path} does not answer as OpenAI's API does ({error!r}); check the url"

@@ -9,15 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.benchmarks import BENCHMARKS, COLUMNS, TEMPLATES, Template
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, COLUMNS, TEMPLATES
 from dra_grpo.evaluation.sampler import Decoding
 
-CHOICES = {
-    "engine": ("transformers", "vllm", "server"),
-    "dtype": ("auto", "float32", "bfloat16", "float16"),
-    "extract": ("boxed", "lenient"),
-}
-MOST_SAMPLES = 4096
 WEIGHTS = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*.json", "chat_template.jinja")
 """What of a model's folder changes the samples; results and reports may lie beside it."""
 
@@ -73,67 +67,42 @@ class EvalSettings:
     price: float | None = None
 
     def __post_init__(self) -> None:
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UsageError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         if (self.engine == "server") != (self.url is not None):
             raise UsageError("--engine server and --url go together; give both, or neither")
         if not self.tasks or len(set(self.tasks)) < len(self.tasks):
             raise UsageError(f"tasks are {', '.join(self.tasks) or 'none'}; expected one or more, each once")
         for name in self.tasks:
             self.decoding(name)
-            if not 1 <= self.count(name) <= MOST_SAMPLES:
-                raise UsageError(f"{name}: {self.count(name)} samples a problem, expected 1 to {MOST_SAMPLES}")
-        named = {*self.data, *(self.samples if isinstance(self.samples, Mapping) else ())}
-        for name in sorted(named | {key.partition(".")[0] for key in self.columns if "." in key}):
-            if name not in self.tasks:
-                raise UsageError(f"{name!r} is given data, columns or samples, but is none of --tasks")
+            if self.count(name) < 1:
+                raise UsageError(f"{name}: {self.count(name)} samples a problem, expected 1 or more")
         if self.batch_size < 1 or (self.devices or 0) < 0 or (self.limit is not None and self.limit < 1):
             found = f"batch size {self.batch_size}, devices {self.devices}, limit {self.limit}"
             raise UsageError(f"{found}: expected 1, 0 and 1 at least")
-        if self.price is not None and not 0 <= self.price < float("inf"):
-            raise UsageError(f"the price of a GPU-hour is {self.price}, expected 0 or more")
 
     def count(self, task: str) -> int:
         """Samples a problem."""
         given = self.samples.get(task) if isinstance(self.samples, Mapping) else self.samples
         return BENCHMARKS[task].samples if given is None else given
 
-    def template_of(self, task: str) -> Template:
-        """How its problems are asked."""
-        return TEMPLATES[self.template or BENCHMARKS[task].template]
-
     def columns_of(self, task: str) -> dict[str, str]:
         """Role -> column, where one is named for this task or for all."""
         found = {role: self.columns.get(f"{task}.{role}", self.columns.get(role)) for role in COLUMNS}
         return {role: column for role, column in found.items() if column is not None}
 
+    def asked(self, task: str) -> dict[str, Any]:
+        """How a task is asked and sampled: its own template, temperature, top_p and token limit, or those given."""
+        names = ("template", "temperature", "top_p", "max_new_tokens")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return {name: getattr(BENCHMARKS[task], name) for name in names} | given
+
     def decoding(self, task: str) -> Decoding:
         """How tokens are drawn."""
-        own = BENCHMARKS[task]
-        return Decoding(
-            own.temperature if self.temperature is None else self.temperature,
-            own.top_p if self.top_p is None else self.top_p,
-            own.max_new_tokens if self.max_new_tokens is None else self.max_new_tokens,
-            self.template_of(task).stop,
-        )
+        template, temperature, top_p, max_new_tokens = self.asked(task).values()
+        return Decoding(temperature, top_p, max_new_tokens, TEMPLATES[template].stop)
 
-    def asked(self, task: str) -> dict[str, Any]:
-        """What the samples of a task depend on beside its problems; comparisons look at it."""
-        drawn = self.decoding(task)
-        return {
-            "template": self.template_of(task).name,
-            "temperature": drawn.temperature,
-            "top_p": drawn.top_p,
-            "max_new_tokens": drawn.max_new_tokens,
-        }
-
-    def identity(self, digests: Mapping[str, str]) -> dict[str, Any]:
-        """What samples depend on: two runs may share a folder where none of this differs for what both have.
-
-        Args:
-            digests: task -> digest of its problems.
-        """
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the samples of every task depend on; beside it there is what is `asked` of each."""
         return {
             "model": self.model,
             "weights": None if self.engine == "server" else model_digest(self.model),
@@ -141,7 +110,6 @@ class EvalSettings:
             "engine": self.engine,
             "dtype": self.dtype,
             "seed": self.seed,
-            "tasks": {task: {"problems": digests[task], **self.asked(task)} for task in self.tasks},
         }
 
 

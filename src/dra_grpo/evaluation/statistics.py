@@ -142,6 +142,11 @@ class Spread:
     within: float
     one_sample: float
 
+    @property
+    def stderr(self) -> float:
+        """Of the mean for these very problems, from sampling alone."""
+        return sqrt(self.within / self.problems)
+
 
 def spread(*sides: tuple[Any, Any]) -> Spread | None:
     """The variance of one model's accuracies, or of two models' difference; None where one sample does not tell.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.benchmarks import Prompt
-from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample, batches
+from dra_grpo.evaluation.sampler import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.hub import model_folder
 
@@ -30,22 +31,17 @@ class TransformersSampler:
 
     def __init__(self, settings: EvalSettings):
         require("transformers", "trl", "the transformers engine")
-        from safetensors import SafetensorError
-        from transformers import AutoModelForCausalLM, GenerationConfig
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
         self.batch_size = settings.batch_size
-        model, revision = model_folder(settings.model) or settings.model, settings.revision or "main"
-        self.tokenizer = load_tokenizer(model, revision)
-        try:
-            loaded: Any = AutoModelForCausalLM.from_pretrained(
-                model, dtype=settings.dtype, revision=revision, output_loading_info=True
-            )
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise _not_loaded(model, error) from error
-        self.model, loading = loaded
-        if missing := sorted(loading["missing_keys"]):
+        with loading(settings.model) as model:
+            where: dict[str, Any] = {"pretrained_model_name_or_path": model, "revision": settings.revision or "main"}
+            self.tokenizer = AutoTokenizer.from_pretrained(**where)
+            loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=settings.dtype, output_loading_info=True)
+        self.model, report = loaded
+        if missing := sorted(report["missing_keys"]):
             raise UsageError(
-                f"model {model!r} lacks {len(missing)} of its weights, which would be random: {missing[0]}; "
+                f"model {settings.model!r} lacks {len(missing)} of its weights, which would be random: {missing[0]}; "
                 "is the checkpoint whole, and its config.json its own?"
             )
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
@@ -58,14 +54,15 @@ class TransformersSampler:
         self.model.generation_config = GenerationConfig()
 
     @torch.no_grad()
-    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what is not `done`, a batch at a time.
+    def sample(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw every request, a batch at a time.
 
         Raises:
             UsageError: a prompt and the limit on new tokens together exceed the model's context, or it computes NaN.
         """
         ends = self.ends | stop_tokens(self.tokenizer, decoding)
-        for batch in batches(requests, done, self.batch_size):
+        for start in range(0, len(requests), self.batch_size):
+            batch = requests[start : start + self.batch_size]
             rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
             self._check_context(max(map(len, rows)), decoding.max_new_tokens)
             generated = self._generate(rows, [request.seed for request in batch], decoding, ends)
@@ -74,7 +71,8 @@ class TransformersSampler:
                 text = self.tokenizer.decode(ids, skip_special_tokens=True)
                 stops = [text.index(stop) for stop in decoding.stop if stop in text]
                 ended = bool(stops) or ids[-1] in ends
-                samples.append(Sample(request.key, text[: min(stops, default=None)], len(ids), truncated=not ended))
+                text = text[: min(stops, default=None)]
+                samples.append(Sample(request.id, request.number, text, len(ids), truncated=not ended))
             yield samples
 
     def _generate(
@@ -119,23 +117,21 @@ class TransformersSampler:
             )
 
 
-def load_tokenizer(model: str, revision: str | None = None) -> Any:
-    """The tokenizer of a model folder or Hub model.
+@contextmanager
+def loading(model: str) -> Iterator[str]:
+    """Hand out the folder or Hub name to load `model` from, and put what goes wrong then into one line.
 
     Raises:
         UsageError: it cannot be loaded, or `model` looks like a folder and is none.
     """
-    from transformers import AutoTokenizer
+    from safetensors import SafetensorError
 
+    place = model_folder(model) or model
     try:
-        return AutoTokenizer.from_pretrained(model_folder(model) or model, revision=revision or "main")
-    except (OSError, ValueError) as error:
-        raise _not_loaded(model, error) from error
-
-
-def _not_loaded(model: str, error: Exception) -> UsageError:
-    reason = str(error).strip().partition("\n")[0]
-    return error if isinstance(error, UsageError) else UsageError(f"model {model!r} cannot be loaded: {reason}")
+        yield place
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UsageError(f"model {model!r} cannot be loaded: {reason}") from error
 
 
 def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.sampler import Decoding, Key, Request, Sample
+from dra_grpo.evaluation.sampler import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
-from dra_grpo.evaluation.transformers_sampler import load_tokenizer, prompt_ids, stop_tokens
+from dra_grpo.evaluation.transformers_sampler import loading, prompt_ids, stop_tokens
 
 
 class VllmSampler:
@@ -30,10 +30,12 @@ class VllmSampler:
                 "the vllm engine needs vLLM, which is not installed; pip install vllm, or take --engine transformers "
                 "or a running server with --engine server"
             )
+        from transformers import AutoTokenizer
         from vllm import LLM  # pyright: ignore[reportMissingImports]
 
         self.devices = settings.devices or 1
-        self.tokenizer = load_tokenizer(settings.model, settings.revision)
+        with loading(settings.model) as model:
+            self.tokenizer = AutoTokenizer.from_pretrained(model, revision=settings.revision or "main")
         self.engine: Any = LLM(
             model=settings.model,
             revision=settings.revision,
@@ -42,8 +44,8 @@ class VllmSampler:
             max_model_len=settings.context,
         ).llm_engine
 
-    def sample(self, requests: Sequence[Request], done: Collection[Key], decoding: Decoding) -> Iterator[list[Sample]]:
-        """Draw what is not `done`.
+    def sample(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Sample]]:
+        """Draw every request.
 
         Raises:
             UsageError: vLLM refuses a request, such as one whose prompt exceeds its context.
@@ -51,10 +53,7 @@ class VllmSampler:
         from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
         from vllm.sampling_params import RequestOutputKind  # pyright: ignore[reportMissingImports]
 
-        waiting = {str(number): request.key for number, request in enumerate(requests) if request.key not in done}
         for number, request in enumerate(requests):
-            if str(number) not in waiting:
-                continue
             ids = prompt_ids(self.tokenizer, request.prompt)
             parameters = SamplingParams(
                 n=1,
@@ -73,8 +72,9 @@ class VllmSampler:
                 raise UsageError(f"vLLM refuses a prompt of {len(ids)} tokens: {reason}") from error
         while self.engine.has_unfinished_requests():
             if finished := [output for output in self.engine.step() if output.finished]:
-                yield [_sample(waiting.pop(output.request_id), output.outputs[0]) for output in finished]
+                yield [_sample(requests[int(one.request_id)], one.outputs[0]) for one in finished]
 
 
-def _sample(key: Key, completion: Any) -> Sample:
-    return Sample(key, completion.text, len(completion.token_ids), completion.finish_reason == "length")
+def _sample(request: Request, completion: Any) -> Sample:
+    truncated = completion.finish_reason == "length"
+    return Sample(request.id, request.number, completion.text, len(completion.token_ids), truncated)
