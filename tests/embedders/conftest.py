@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import string
 
 import pytest
@@ -84,40 +83,20 @@ def roberta(tmp_path_factory) -> str:
     return str(folder)
 
 
-def _save_static(folder) -> str:
-    """A folder as model2vec writes it: random vectors, weights per token, a tokenizer set to cut at 8 tokens."""
-    from safetensors.torch import save_file
+@pytest.fixture(scope="session")
+def static_model(tmp_path_factory) -> str:
+    """Folder of a static model over characters with random vectors, D = 16, its tokenizer set to cut at 8 tokens."""
+    pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     tokenizer = _tokenizer(8, specials=False)._tokenizer
     tokenizer.enable_truncation(8)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    generator = torch.Generator().manual_seed(0)
-    size = tokenizer.get_vocab_size()
-    vectors = {
-        "embeddings": torch.randn(size, 16, generator=generator),
-        "weights": torch.rand(size, generator=generator) + 0.5,
-    }
-    save_file(vectors, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"model_type": "model2vec", "normalize": True}))
-    types = ["StaticEmbedding", "Normalize"]
-    listed = [
-        {
-            "idx": i,
-            "name": str(i),
-            "path": [".", "1_Normalize"][i],
-            "type": f"sentence_transformers.models.{types[i]}",
-        }
-        for i in range(2)
-    ]
-    (folder / "modules.json").write_text(json.dumps(listed))
-    return str(folder)
-
-
-@pytest.fixture(scope="session")
-def static_model(tmp_path_factory) -> str:
-    """Folder of a model2vec model over characters, D = 16."""
-    pytest.importorskip("sentence_transformers", reason="needs the extra 'embed'")
-    return _save_static(tmp_path_factory.mktemp("static"))
+    vectors = torch.randn(tokenizer.get_vocab_size(), 16, generator=torch.Generator().manual_seed(0))
+    folder = str(tmp_path_factory.mktemp("static"))
+    table = StaticEmbedding(tokenizer, embedding_weights=vectors.numpy())
+    SentenceTransformer(modules=[table], device="cpu").save(folder)
+    return folder
 
 
 def letters(texts):

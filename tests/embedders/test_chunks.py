@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders import CachedEmbedder, ChunkedEmbedder, NgramEmbedder, SentenceTransformerEmbedder
+from dra_grpo.embedders import ChunkedEmbedder, NgramEmbedder, SentenceTransformerEmbedder
 from dra_grpo.errors import UsageError
 
 WORDS = "so first we add the three and the seven then multiply by ten and take away what is left"
@@ -87,32 +87,10 @@ def test_by_tokens_the_prompt_takes_its_place(tiny_model):
     assert not embedder.embed([passage(60)]).truncated.any()
 
 
-def test_sees_what_the_encoder_alone_does_not(tiny_model):
-    inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
-    pair = [passage(30) + " and get 12", passage(30) + " but that is wrong"]
-    assert torch.allclose(*inner.encode(pair))
-    assert not torch.allclose(*ChunkedEmbedder(inner).encode(pair), atol=1e-3)
-
-
-def test_minilm_reads_a_long_answer_to_its_end(encoders):
-    embedder = ChunkedEmbedder(encoders("minilm"))
-    assert embedder.size == 254
-    assert len(embedder.chunks(passage(700))) == 3
-    assert embedder.embed([passage(700)]).truncated.tolist() == [False]
-
-
 def test_truncated_names_texts_with_a_cut_chunk(tiny_model):
     inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
     embedder = ChunkedEmbedder(inner, size=40, unit="characters")
     assert embedder.embed(["x" * 100, "short", "y" * 25]).truncated.tolist() == [True, False, False]
-
-
-def test_goes_into_a_cache():
-    inner = ChunkedEmbedder(NgramEmbedder(), size=30, unit="characters")
-    cached = CachedEmbedder(inner)
-    texts = [passage(30), "short", passage(30)]
-    torch.testing.assert_close(cached.encode(texts), inner.encode(texts))
-    assert cached.hits == 1
 
 
 def test_built_by_name():
@@ -123,10 +101,6 @@ def test_built_by_name():
         ChunkedEmbedder("ngrams", 30, unit="characters")
     with pytest.raises(UsageError, match="embedder_options go with an embedder's name; 'ngram' is built already"):
         ChunkedEmbedder(NgramEmbedder(), 30, unit="characters", embedder_options={"dimension": 64})
-
-
-def test_no_texts():
-    assert ChunkedEmbedder(NgramEmbedder(), 10, unit="characters").encode([]).shape == (0, 1024)
 
 
 @pytest.mark.parametrize(

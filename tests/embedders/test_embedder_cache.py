@@ -36,13 +36,6 @@ def test_duplicates_in_a_batch_are_encoded_once():
     assert cached.hit_rate == pytest.approx(4 / 6)
 
 
-def test_truncated_is_kept_with_the_row():
-    cached = CachedEmbedder(Counting())
-    long = "x" * 21
-    cached.encode([long, "short"])
-    assert cached.embed(["short", long, "new", long]).truncated.tolist() == [False, True, False, True]
-
-
 @pytest.mark.parametrize("size", [1, 2, 5, 2000])
 def test_equals_the_uncached_rows_and_a_plain_lru(size):
     rng = random.Random(size)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from importlib.util import find_spec
 from shutil import copytree
 
@@ -97,22 +96,6 @@ def test_half_precision_gives_float32(tiny_model):
     rows = embedder.encode(TEXTS)
     assert rows.dtype == torch.float32
     torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(TEXTS)))
-
-
-def test_pickles(embedder):
-    copy = pickle.loads(pickle.dumps(embedder))
-    torch.testing.assert_close(copy.encode(TEXTS), embedder.encode(TEXTS))
-
-
-@pytest.mark.parametrize("model", ["/nowhere/at/all", "./nowhere", "~/nowhere", "a/b/c"])
-def test_a_folder_that_is_not_there(model):
-    with pytest.raises(UsageError, match=f"no model folder at '{model}'; give an existing folder or a Hub name"):
-        SentenceTransformerEmbedder(model)
-
-
-def test_a_name_that_can_be_neither():
-    with pytest.raises(UsageError, match="not a name!!' is neither a path nor a Hub name"):
-        SentenceTransformerEmbedder("not a name!!")
 
 
 def test_code_that_comes_with_a_model_is_not_run_unasked(tiny_model, tmp_path):

@@ -61,12 +61,6 @@ def test_texts_equal_a_plain_loop():
     torch.testing.assert_close(step_similarity(texts, embedder).double(), expected, atol=1e-6, rtol=0)
 
 
-def test_order_and_repetition_of_steps_do_not_count_but_new_steps_do():
-    similarity = step_similarity(["a = 1\nb = 2", "b = 2\na = 1\nb = 2", "a = 1\nnothing alike"], NgramEmbedder())
-    assert similarity[0, 1] == pytest.approx(1)
-    assert similarity[0, 2] < 0.8
-
-
 def test_autocast_does_not_lower_the_precision():
     texts = ["a = 1\nb = 2\nc", "b = 2", "x\ny"]
     with torch.autocast("cpu", torch.bfloat16):
