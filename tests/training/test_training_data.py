@@ -8,14 +8,15 @@ from dra_grpo.errors import UsageError
 from dra_grpo.rewards import REWARDS
 from dra_grpo.training.data import (
     as_dataset,
-    check_columns,
     check_count,
+    check_rows,
+    dra_config,
     fitting,
     function_name,
+    reward_functions,
     rewards_by_name,
     training_rows,
 )
-from dra_grpo.training.run import dra_config, reward_functions
 from dra_grpo.training.settings import parse_settings
 
 ONE = r"\boxed{1}"
@@ -97,15 +98,15 @@ GOLDS = ["12", r"\frac{1}{2}", "x^2", r"so \boxed{7}"]
 @pytest.mark.parametrize("reward", ["accuracy", "cosine-length"])
 def test_golds_are_graded_against_themselves_before_training(reward, capsys):
     rewards = rewards_by_name([reward])
-    check_columns(rewards, [{"prompt": "?", "solution": gold} for gold in GOLDS])
+    check_rows(rewards, [{"prompt": "?", "solution": gold} for gold in GOLDS])
     assert capsys.readouterr().out == ""
-    check_columns(rewards, [{"prompt": "?", "solution": gold} for gold in [*GOLDS, {"ground_truth": "3"}]])
+    check_rows(rewards, [{"prompt": "?", "solution": gold} for gold in [*GOLDS, {"ground_truth": "3"}]])
     said = capsys.readouterr().out
     assert said.startswith("note: 1 of 5 golds cannot be scored (row 4, {'ground_truth': '3'}: a dict; ")
     assert said.count("\n") == 1
     with pytest.raises(UsageError, match=r"^4 of 4 golds cannot be scored .*--columns solution=COLUMN$"):
-        check_columns(rewards, [{"prompt": "?", "solution": {"ground_truth": gold}} for gold in GOLDS])
-    check_columns(rewards_by_name(["format"]), [{"prompt": "?", "solution": None}])
+        check_rows(rewards, [{"prompt": "?", "solution": {"ground_truth": gold}} for gold in GOLDS])
+    check_rows(rewards_by_name(["format"]), [{"prompt": "?", "solution": None}])
 
 
 def test_a_weight_for_each_reward():
@@ -115,11 +116,11 @@ def test_a_weight_for_each_reward():
 
 def test_a_column_that_a_reward_reads_and_the_data_lacks():
     rows = [{"prompt": "1?", "solution": "1", "levle": 2}]
-    check_columns(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
+    check_rows(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
     with pytest.raises(UsageError, match=r"'plain_reward' reads the column 'level' .* did you mean 'levle'\?$"):
-        check_columns([plain_reward], rows)
+        check_rows([plain_reward], rows)
     with pytest.raises(UsageError, match=r"--columns solution=COLUMN; known: answer$"):
-        check_columns(rewards_by_name(["accuracy"]), [{"prompt": "1?", "answer": "1"}])
+        check_rows(rewards_by_name(["accuracy"]), [{"prompt": "1?", "answer": "1"}])
 
 
 def test_prompts_are_measured_as_the_trainer_tokenizes_them():

@@ -9,9 +9,8 @@ from dra_grpo.adjuster import Adjuster
 from dra_grpo.engines.checks import correctness_column
 from dra_grpo.tasks.prompts import system_text
 from dra_grpo.tasks.source import KNOWN_SIZES, is_local
-from dra_grpo.training.data import check_columns, check_count, training_rows
+from dra_grpo.training.data import check_count, check_rows, dra_config, reward_functions, training_rows
 from dra_grpo.training.hardware import is_meant_for_this_machine
-from dra_grpo.training.run import dra_config, reward_functions
 from dra_grpo.training.settings import Settings
 
 
@@ -85,7 +84,7 @@ def problem_count(settings: Settings) -> int | None:
     data = settings.dataset
     if data.dataset_name is None or is_local(data.dataset_name):
         rows = training_rows(settings)
-        check_columns(reward_functions(settings), rows)
+        check_rows(reward_functions(settings), rows)
         count = len(rows)
     else:
         system_text(data.system_prompt)

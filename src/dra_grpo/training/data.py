@@ -19,6 +19,7 @@ from dra_grpo.training.directory import note
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from dra_grpo.config import DRAConfig
     from dra_grpo.training.settings import Settings
 
 
@@ -29,7 +30,7 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
         UsageError: as the functions below.
     """
     rows, longest = training_rows(settings), settings.dataset.max_prompt_tokens
-    check_columns(rewards, rows)
+    check_rows(rewards, rows)
     kept = fitting(rows, tokenizer, longest, settings.training.chat_template_kwargs)  # type: ignore[arg-type]
     if len(kept) < len(rows):
         note(f"{len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
@@ -93,7 +94,7 @@ def training_rows(settings: Settings) -> list[dict[str, Any]]:
     )
 
 
-def check_columns(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
+def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
     """Refuse what TRL would find out after the first generation or never: a missing column, golds no answer can meet.
 
     Where an accuracy reward reads the golds, those that cannot be scored are said with an example.
@@ -147,6 +148,20 @@ def fitting(
     if not kept:
         raise UsageError(f"each of the {len(rows)} prompts has more than max_prompt_tokens = {longest} tokens")
     return kept
+
+
+def reward_functions(settings: Settings) -> list[Any]:
+    """The rewards named, or the task's own, with their options."""
+    names = settings.run.reward_funcs or TASKS[settings.run.task].rewards
+    weights = settings.training.reward_weights
+    if weights is not None and len(weights) != len(names):
+        raise UsageError(f"reward_weights has {len(weights)} numbers for {len(names)} rewards: {', '.join(names)}")
+    return rewards_by_name(names, settings.run.reward_options)
+
+
+def dra_config(settings: Settings) -> DRAConfig:
+    """The adjustment's settings with the correctness reward named as TRL names it."""
+    return replace(settings.dra, correctness_reward=function_name(settings.dra.correctness_reward))
 
 
 def rewards_by_name(names: Sequence[str], options: Mapping[str, Mapping[str, Any]] | None = None) -> list[Any]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from copy import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dra_grpo.config import DRAConfig, own_settings
+from dra_grpo.config import own_settings
 from dra_grpo.errors import UsageError
 from dra_grpo.files import read_json, write_json
 from dra_grpo.hub import model_folder
 from dra_grpo.tasks import TASKS
-from dra_grpo.training.data import as_dataset, function_name, rewards_by_name, training_data
+from dra_grpo.training.data import as_dataset, dra_config, reward_functions, training_data
 from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes, note
 from dra_grpo.training.faults import in_one_line
 from dra_grpo.training.model_card import write_card
@@ -180,20 +179,6 @@ def model_path(settings: Settings) -> str:
     if policy is None:
         raise UsageError(f"task {settings.run.task!r} brings no policy; name one with --model_name_or_path")
     return model_folder(str(policy)) or str(policy)
-
-
-def reward_functions(settings: Settings) -> list[Any]:
-    """The rewards named, or the task's own, with their options."""
-    names = settings.run.reward_funcs or TASKS[settings.run.task].rewards
-    weights = settings.training.reward_weights
-    if weights is not None and len(weights) != len(names):
-        raise UsageError(f"reward_weights has {len(weights)} numbers for {len(names)} rewards: {', '.join(names)}")
-    return rewards_by_name(names, settings.run.reward_options)
-
-
-def dra_config(settings: Settings) -> DRAConfig:
-    """The adjustment's settings with the correctness reward named as TRL names it."""
-    return replace(settings.dra, correctness_reward=function_name(settings.dra.correctness_reward))
 
 
 def resolved_yaml(settings: Settings) -> str:
