@@ -9,6 +9,7 @@ pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
 from dra_grpo.training.fields import default, field_types, fitted
+from dra_grpo.training.run import resolved_yaml
 from dra_grpo.training.settings import OURS, parse_settings
 
 CPU = ["--use_cpu", "--bf16", "false", "--report_to", "none"]
@@ -87,11 +88,26 @@ def test_what_is_without_effect_is_told(config):
         "vllm_mode without effect: use_vllm is False",
         "run_name without effect: report_to is []",
     ]
+    own = ["--task", "dataset", "--dataset_name", "a.jsonl", "--evaluation_problems", "20", *CPU]
+    assert parse_settings(own).without_effect()[0].startswith("evaluation_problems without effect: task 'dataset'")
     used = ["--use_peft", "true", "--use_vllm", "true", "--run_name", "mine", "--report_to", "tensorboard"]
     assert (
         parse_settings(["--config", config("lora_r: 8\nvllm_mode: colocate\n"), *used, *CPU[:3]]).without_effect()
         == []
     )
+
+
+@pytest.mark.parametrize("recipe", ["countdown", "paper/one-gpu/dra-dr-grpo", "paper/dra-grpo"])
+def test_the_resolved_yaml_is_taken_again_and_says_the_same(tmp_path, recipe):
+    flags = ["--save_strategy", "no", "--logging_steps", "0.5", "--lora_target_modules", "q", "--report_to", "none"]
+    before = parse_settings(["--config", recipe, "--dry-run", *flags])
+    file = tmp_path / "config.yaml"
+    file.write_text(resolved_yaml(before))
+    after = parse_settings(["--config", str(file), "--dry-run"])
+    assert resolved_yaml(after) == resolved_yaml(before)
+    for part in ("run", "dra", "model", "dataset"):
+        assert vars(getattr(after, part)) == vars(getattr(before, part))
+    assert after.training.to_dict() == before.training.to_dict()
 
 
 def test_null_and_empty_list_are_kept(config):

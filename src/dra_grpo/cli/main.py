@@ -8,7 +8,7 @@ from importlib import import_module
 from traceback import print_exc
 
 from dra_grpo import __version__
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, nearest
 
 COMMANDS = {
     "init": "write problems, a reward and a recipe to start from",
@@ -40,8 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"dra-grpo {__version__}")
         return 0
     try:
-        command = _command(arguments[0])
-        return import_module(f"dra_grpo.cli.{command}_command").run(arguments[1:]) or 0
+        if arguments[0] not in COMMANDS:
+            raise UsageError(f"unknown command {arguments[0]!r}; {nearest(arguments[0], COMMANDS)}")
+        return import_module(f"dra_grpo.cli.{arguments[0]}_command").run(arguments[1:]) or 0
     except UsageError as error:
         if debug:
             print_exc()
@@ -53,13 +54,6 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-
-
-def _command(name: str) -> str:
-    from dra_grpo.registry import Registry
-
-    Registry("command", "dra_grpo.commands", COMMANDS)[name]
-    return name
 
 
 if __name__ == "__main__":

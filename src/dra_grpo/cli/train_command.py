@@ -21,18 +21,13 @@ def run(arguments: list[str]) -> int:
         return 0
     # What transformers 5 tells TRL about names TRL still uses; nobody who runs this can mend it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
-    from dra_grpo.training.run import resolved_yaml, train
+    from dra_grpo.training.run import train
     from dra_grpo.training.settings import parse_settings
 
     settings = parse_settings(arguments)
-    _print_forced(settings)
+    _print_changes(settings)
     if settings.run.dry_run:
-        from dra_grpo.training.budget import batch_rows, rehearse
-
-        rehearse(settings)
-        print(resolved_yaml(settings))
-        print(table(["the run", ""], batch_rows(settings)))
-        print(f"\n{_memory(settings)}")
+        _print_plan(settings)
         return 0
     try:
         figures = train(settings)
@@ -69,19 +64,17 @@ def _finish(figures: dict[str, Any], output_dir: Path) -> None:
     print(f"report: {write_report(output_dir)}")
 
 
-def _print_forced(settings: Settings) -> None:
-    """What a CPU changes in a recipe that is made for GPUs."""
-    from dra_grpo.training.directory import is_main_process
+def _print_changes(settings: Settings) -> None:
+    """What was given and has no effect, and what a CPU changes in a recipe that is made for GPUs."""
+    from dra_grpo.training.directory import is_main_process, note
 
-    if not is_main_process():
-        return
     for line in settings.without_effect():
-        print(f"note: {line}")
-    if settings.forced:
+        note(line)
+    if settings.forced and is_main_process():
         print("on this CPU, the recipe's settings become:\n")
         print(
             table(
-                ["setting", "recipe", "here", "why"], [[n, _brief(v), _brief(w), y] for n, v, w, y in settings.forced]
+                ["setting", "recipe", "here", "why"], [(n, _brief(v), now, why) for n, v, now, why in settings.forced]
             )
         )
         print()
@@ -92,25 +85,24 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 24 else text[:21] + "..."
 
 
-def _memory(settings: Settings) -> str:
-    """What the run will hold in memory, as far as the model's size is known here."""
+def _print_plan(settings: Settings) -> None:
+    """What the run comes to and what it will hold in memory, as far as the model's size is known here."""
+    from dra_grpo.training.budget import batch_rows, rehearse
     from dra_grpo.training.memory import GIB, estimate, gib, model_shape
-    from dra_grpo.training.run import model_path
+    from dra_grpo.training.run import model_path, resolved_yaml
 
-    model = model_path(settings)
+    rehearse(settings)
+    batch, model = batch_rows(settings), model_path(settings)
+    print(f"{resolved_yaml(settings)}\n{table(['the run', ''], batch)}\n")
     shape = model_shape(model)
     if shape is None:
-        return f"memory: the size of {model!r} is not known here; a local model folder tells it"
+        print(f"memory: the size of {model!r} is not known here; a local model folder tells it")
+        return
     needs = estimate(settings, shape)
     where = "process" if settings.training.use_cpu else "training GPU"
-    rows = [(part.name, f"{part.bytes / GIB:.1f}", part.when, part.formula) for part in needs.parts]
-    lines = [
-        table([f"memory a {where}", "GiB", "when", "estimate"], rows),
-        f"\npeak about {gib(needs.peak)} with every row at its longest: added up, not measured",
-    ]
+    rows = [(part.name, f"{part.bytes / GIB:.1f}", part.when) for part in needs.parts]
+    print(table([f"memory a {where}", "GiB", "when"], rows))
+    print(f"\npeak about {gib(needs.peak)} with every row at its longest: added up, not measured")
     if needs.share:
         rest = "which it gives back while the policy trains" if needs.sleeps else "kept all the time"
-        lines.append(
-            f"vLLM takes {needs.share:.0%} of the card beside that, {rest}: a card of {gib(needs.card)} or more"
-        )
-    return "\n".join(lines)
+        print(f"vLLM takes {needs.share:.0%} of the card beside that, {rest}: a card of {gib(needs.card)} or more")

@@ -13,13 +13,9 @@ from dra_grpo.errors import UsageError
 from dra_grpo.training.recipe_file import HELD, exchanged
 
 LEAST = {
-    "per_device_train_batch_size": 1,
-    "gradient_accumulation_steps": 1,
-    "generation_batch_size": 1,
-    "steps_per_generation": 1,
+    **dict.fromkeys(("per_device_train_batch_size", "gradient_accumulation_steps", "generation_batch_size"), 1),
+    **dict.fromkeys(("steps_per_generation", "num_iterations", "max_completion_length"), 1),
     "num_generations": 2,
-    "num_iterations": 1,
-    "max_completion_length": 1,
     "learning_rate": 0,
 }
 """setting -> its least value."""
@@ -36,26 +32,22 @@ SCALES = {"True": "group", "False": "none"}
 """How `scale_rewards` was said when it was a bool; TRL still takes the bool, which no flag can be."""
 
 NO_EVALUATION = "nothing is evaluated while it trains; evaluate checkpoints with `dra-grpo eval`"
-ORDER = "TRL draws the order of the problems by `seed`"
 UNREAD = {
-    "resume_from_checkpoint": "use --resume, which goes on from the newest whole checkpoint of output_dir",
-    "do_train": "`dra-grpo train` always trains",
-    "do_predict": "sample and grade with `dra-grpo eval`",
-    **dict.fromkeys(
-        (
-            "do_eval", "eval_strategy", "eval_steps", "eval_delay", "eval_on_start", "eval_accumulation_steps",
-            "eval_do_concat_batches", "eval_use_gather_object", "per_device_eval_batch_size", "num_generations_eval",
-            "batch_eval_metrics", "prediction_loss_only", "include_for_metrics", "fp16_full_eval", "bf16_full_eval",
-            "load_best_model_at_end", "metric_for_best_model", "greater_is_better",
-        ),
-        NO_EVALUATION,
-    ),
-    **dict.fromkeys(("data_seed", "train_sampling_strategy", "length_column_name"), ORDER),
-    "label_names": "GRPO has no labels",
-    "label_smoothing_factor": "GRPO has no labels",
-    "parallelism_config": "it is an object, which only Python can give",
-}  # fmt: skip
-"""field of TRL's that this command's path never reads -> what to do instead."""
+    name: instead
+    for names, instead in {
+        "resume_from_checkpoint": "use --resume, which goes on from the newest whole checkpoint of output_dir",
+        "do_train": "`dra-grpo train` always trains",
+        "do_eval do_predict eval_strategy eval_steps eval_delay eval_on_start eval_accumulation_steps "
+        "eval_do_concat_batches eval_use_gather_object per_device_eval_batch_size num_generations_eval "
+        "batch_eval_metrics prediction_loss_only include_for_metrics fp16_full_eval bf16_full_eval "
+        "load_best_model_at_end metric_for_best_model greater_is_better": NO_EVALUATION,
+        "data_seed train_sampling_strategy length_column_name": "TRL draws the order of the problems by `seed`",
+        "label_names label_smoothing_factor": "GRPO has no labels",
+        "parallelism_config": "it is an object, which only Python can give",
+    }.items()
+    for name in names.split()
+}
+"""field of TRL's that nothing reads on this command's path -> what to do instead."""
 
 NEEDS = {
     "hub_": "push_to_hub",
@@ -85,9 +77,8 @@ def members(hint: Any) -> list[Any]:
     >>> members(dict[str, int] | None)
     [<class 'dict'>, <class 'NoneType'>]
     """
-    return [
-        get_origin(each) or each for each in (get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint])
-    ]
+    alternatives = get_args(hint) if get_origin(hint) in (Union, UnionType) else [hint]
+    return [get_origin(each) or each for each in alternatives]
 
 
 def type_name(hint: Any) -> str:

@@ -67,13 +67,11 @@ class Part(NamedTuple):
     Attributes:
         name: what it is.
         bytes: how much.
-        formula: in words; P parameters, T tokens of a row, b rows a device.
         when: "always", "generating" (and rewarding), or "training".
     """
 
     name: str
     bytes: float
-    formula: str
     when: str = "always"
 
 
@@ -163,33 +161,27 @@ def estimate(settings: Settings, shape: ModelShape) -> Estimate:
 
     def shared(name: str, size: int, needed: int, when: str = "always") -> Part:
         """`size` bytes a parameter, which the processes share from DeepSpeed's stage `needed` on."""
-        ranks = args.world_size if stage >= needed else 1
-        return Part(name, p * size / ranks, f"P x {size}" + f" / {ranks}" * (ranks > 1), when)
+        return Part(name, p * size / (args.world_size if stage >= needed else 1), when)
 
     parts = [shared("weights", weight, 3)]
     if half and weight == 4:
-        parts.append(Part("weights in half precision", p * 2, "P x 2, kept by autocast", "training"))
+        parts.append(Part("weights in half precision", p * 2, "training"))
     if not settings.model.use_peft:
         parts += [shared("gradients", weight, 2, "training"), shared("optimiser", state, 1)]
         if args.beta:
             parts.append(shared("reference policy", weight, 3))
     if zero:
         buckets = sum(zero.get(name, BUCKETS) for name in ("reduce_bucket_size", "allgather_bucket_size"))
-        parts.append(Part("DeepSpeed buckets", buckets * 2, "2 buckets x 2", "training"))
-    kept, every = (shape.hidden, "hidden") if args.activation_checkpointing else (shape.layer, "one layer")
-    activations = b * t * number * (shape.layers * kept + shape.layer)
+        parts.append(Part("DeepSpeed buckets", buckets * 2, "training"))
+    kept = shape.hidden if args.activation_checkpointing else shape.layer
     tile = min(HEAD_TOKENS, b * t) * min(HEAD_VOCABULARY, shape.vocabulary) * number
     gradients = 4 * shape.hidden * (shape.vocabulary + b * t)
-    parts += [
-        Part("activations", activations, f"b x T x {number} x (layers x {every} + one layer)", "training"),
-        Part("output head", tile + gradients, "a tile of logits, gradients of head and hidden states", "training"),
-    ]
+    parts.append(Part("activations", b * t * number * (shape.layers * kept + shape.layer), "training"))
+    parts.append(Part("output head", tile + gradients, "training"))
     if not args.use_vllm:
-        rows = b * args.steps_per_generation
-        cache = rows * t * 2 * shape.layers * shape.kv_width * weight
-        formula = f"{rows} rows x T x 2 x layers x kv width x {weight}"
-        parts.append(Part("cache of keys and values", cache, formula, "generating"))
-    parts += [*_encoder(settings), Part("framework", FRAMEWORK, "CUDA context, fragments")]
+        cache = b * args.steps_per_generation * t * 2 * shape.layers * shape.kv_width * weight
+        parts.append(Part("cache of keys and values", cache, "generating"))
+    parts += [*_encoder(settings), Part("framework", FRAMEWORK)]
     colocated = args.use_vllm and args.vllm_mode == "colocate"
     share = args.vllm_gpu_memory_utilization if colocated else 0.0
     return Estimate(tuple(parts), share, bool(colocated and args.vllm_enable_sleep_mode))
@@ -215,15 +207,8 @@ def _encoder(settings: Settings) -> list[Part]:
     number = 2 if "16" in str((options.get("model_kwargs") or {}).get("dtype", "")) else 4
     length = options.get("max_length") or (256 if inner == "minilm" else settings.training.max_completion_length)
     batch = options.get("batch_size", 64)
-    return [
-        Part("encoder", shape.parameters * number, f"its P x {number}"),
-        Part(
-            "encoder's forward",
-            batch * length * number * shape.layer,
-            f"{batch} x {length} tokens x {number} x one layer",
-            "generating",
-        ),
-    ]
+    forward = batch * length * number * shape.layer
+    return [Part("encoder", shape.parameters * number), Part("encoder's forward", forward, "generating")]
 
 
 def _deepspeed(config: Any) -> dict[str, Any]:

@@ -54,10 +54,12 @@ class Settings:
                     )
 
     def without_effect(self) -> list[str]:
-        """A line for each switch that is off and has settings which only it would have read."""
+        """A line for what was given and is not read, since a switch is off or the task has no evaluation."""
         forced = {name for name, *_ in self.forced}
         values = {**vars(self.model), **vars(self.training)}
         lines = []
+        if self.run.task == "dataset" and self.run.evaluation_problems not in (0, RunConfig.evaluation_problems):
+            lines.append("evaluation_problems without effect: task 'dataset' is evaluated by `dra-grpo eval` alone")
         for start, switch in NEEDS.items():
             idle = sorted(name for name in self.given if name.startswith(start))
             if idle and switch not in forced and values[switch] in (None, False, [], ["none"]):
