@@ -37,7 +37,7 @@ def write_start(folder: Path, model: str | None = None) -> None:
     """Write `START` into a folder, and a random model where none is named.
 
     Raises:
-        UsageError: one of them is there already, or the folder cannot be written; nothing is then written.
+        UsageError: one of them is there already, and nothing was written; or the folder cannot be written.
     """
     written = START if model else (*START, RANDOM_MODEL)
     if not model:
