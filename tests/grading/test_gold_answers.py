@@ -110,7 +110,7 @@ WORKED = "First we add three and four, which gives seven, and then we double it 
         (
             ["5", None, "1}", WORKED],
             ([1], [2], [3]),
-            "cannot be scored (row 1, None: no value); 1 of 4 golds do not equal",
+            "cannot be scored (row 1, None: nothing to compare with); 1 of 4 golds do not equal",
         ),
         ([], ([], [], []), "there are no golds"),
     ],

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.grading.pool import Job, WorkerPool
+from dra_grpo.grading.pool import WorkerPool
 
 TOWER = "9^{9^{9^9}}"
 
@@ -25,32 +25,22 @@ def pool() -> Iterator[WorkerPool]:
 
 
 def outcomes(pool: WorkerPool, gold: str, *answers: str) -> list[str]:
-    job = Job(gold, list(answers))
-    pool.run([job])
-    return job.outcomes
+    found = pool.run([(gold, answer) for answer in answers])
+    return [found[gold, answer] for answer in answers]
 
 
 def test_a_timeout_costs_one_answer_and_the_rest_go_on(pool: WorkerPool):
-    assert outcomes(pool, "x+1", "1+x", TOWER, "x", TOWER, "x+1") == [
-        "equal",
-        "timeout",
-        "different",
-        "timeout",
-        "equal",
-    ]
+    answers = ["1+x", TOWER, "x", f"{TOWER}+1", "x+1"]
+    assert outcomes(pool, "x+1", *answers) == ["equal", "timeout", "different", "timeout", "equal"]
 
 
 def test_a_gold_that_cannot_be_read_in_time_is_no_mathematics(pool: WorkerPool, caplog):
-    job = Job("((((((((" * 150 + "5" + "))))))))" * 150, ["5"])
-    pool.run([job])
-    assert (job.mathematics, job.outcomes) == (False, [])
+    assert outcomes(pool, "((((((((" * 150 + "5" + "))))))))" * 150, "5") == ["text"]
     assert "timeout while reading it; it is compared as text" in caplog.text
 
 
 def test_a_gold_that_is_no_mathematics(pool: WorkerPool):
-    job = Job(r"t(0,4]", ["5", TOWER])
-    pool.run([job])
-    assert (job.mathematics, job.outcomes) == (False, [])
+    assert outcomes(pool, "t(0,4]", "5", TOWER) == ["text", "text"]
 
 
 def test_an_idle_worker_that_was_killed_is_replaced(pool: WorkerPool):
@@ -68,12 +58,10 @@ def kill_worker_at_work(pool: WorkerPool, times: int) -> threading.Thread:
         seen: set[int] = set()
         while len(seen) < times:
             time.sleep(0.05)
-            for pid in set(pool.pids) - seen:
-                worker = next(slot for slot in pool._slots if slot)
-                if worker.ready:
-                    time.sleep(0.3)
-                    os.kill(pid, signal.SIGKILL)
-                    seen.add(pid)
+            for worker in [slot for slot in pool._slots if slot and slot.ready and slot.process.pid not in seen]:
+                time.sleep(0.3)
+                os.kill(worker.process.pid, signal.SIGKILL)
+                seen.add(worker.process.pid)
 
     thread = threading.Thread(target=kill)
     thread.start()
@@ -122,10 +110,8 @@ def test_a_stopped_worker_is_replaced_after_a_while():
 
 
 def test_a_megabyte_each_way_does_not_block(pool: WorkerPool):
-    job = Job("x" * 1_000_000, ["y" * 1_000_000])
-    pool.run([job])
-    assert "equal" not in job.outcomes
-    assert outcomes(pool, "x+1", *["x+2"] * 2000) == ["different"] * 2000
+    assert outcomes(pool, "x" * 1_000_000, "y" * 1_000_000) != ["equal"]
+    assert outcomes(pool, "x+1", *[f"x+{2 + number}" for number in range(500)]) == ["different"] * 500
 
 
 def test_an_interrupted_call_leaves_a_pool_that_works(pool: WorkerPool):
@@ -142,7 +128,7 @@ def test_an_interrupted_call_leaves_a_pool_that_works(pool: WorkerPool):
     try:
         timer.start()
         with pytest.raises(Interrupt):
-            outcomes(pool, "x+1", *[TOWER] * 50)
+            outcomes(pool, "x+1", *[f"{TOWER}+{number}" for number in range(50)])
     finally:
         timer.join()
         signal.signal(signal.SIGUSR1, old)
@@ -175,13 +161,11 @@ def test_a_worker_that_keeps_half_of_its_memory_leaves_after_its_job():
 def test_golds_go_to_the_worker_that_knows_them_and_idle_workers_help():
     pool = WorkerPool(workers=2, seconds=1.0, memory=1 << 30)
     try:
-        jobs = [Job("x+1", ["1+x", "x"]) for _ in range(8)]
-        pool.run(jobs)
-        assert all(job.outcomes == ["equal", "different"] for job in jobs)
+        assert outcomes(pool, "x+1", *[f"{number}+x" for number in range(1, 9)]) == ["equal"] + ["different"] * 7
         assert len(pool.pids) == 2
         pids = pool.pids
-        pool.run(jobs := [Job(f"x+{number}", [f"{number}+x"]) for number in range(20)])
-        assert [job.outcomes for job in jobs] == [["equal"]] * 20
+        pairs = [(f"x+{number}", f"{number}+x") for number in range(20)]
+        assert pool.run(pairs) == dict.fromkeys(pairs, "equal")
         assert pool.pids == pids
     finally:
         pool.close()
@@ -199,6 +183,6 @@ def test_a_pool_that_was_closed_starts_again(pool: WorkerPool, gone):
 def test_workers_that_cannot_start_are_an_error_in_one_line():
     pool = WorkerPool(workers=1, seconds=1.0, memory=1 << 24)
     with pytest.raises(UsageError, match=r"^(grading workers died|a grading worker could not start)") as error:
-        pool.run([Job("x+1", ["1+x"])])
+        pool.run([("x+1", "1+x")])
     assert "\n" not in str(error.value)
     assert pool.pids == []

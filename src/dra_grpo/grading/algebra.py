@@ -11,24 +11,10 @@ import re
 from itertools import product
 from typing import Any
 
+import sympy
 from latex2sympy2_extended import NormalizationConfig
 from math_verify import LatexExtractionConfig, grader
 from math_verify import parse as read
-from sympy import (
-    Expr,
-    Float,
-    I,
-    Integral,
-    Limit,
-    MatrixBase,
-    Product,
-    Rational,
-    Sum,
-    Symbol,
-    UnevaluatedExpr,
-    nan,
-    simplify,
-)
 
 Parsed = list[Any]  # math-verify's: the expression, where it could be read, and the normalised LaTeX
 
@@ -36,7 +22,7 @@ _PLUS_MINUS = re.compile(r"\\pm(?![A-Za-z])")
 _MAX_PLUS_MINUS = 2
 _DIGITS = 1000  # of cancellation: numbers that are no fractions and agree to as many digits are equal
 _DIGITS_BY_QUADRATURE = 15
-_HUNDREDTH = UnevaluatedExpr(Rational(1, 100))
+_HUNDREDTH = sympy.UnevaluatedExpr(sympy.Rational(1, 100))
 
 # Units are off because they take a variable for one: with them `6m` is 6 and `2t` is 2. `tidy` removes real ones.
 _CONFIG = [
@@ -106,23 +92,23 @@ def same_value(gold: Any, answer: Any, *_: int) -> bool:
     if any(percent is not None and percent >= 1 for percent in percents):  # `18\%` is 18 and 0.18
         bare = [side if percent is None else percent for side, percent in zip((gold, answer), percents, strict=True)]
         return same_value(*bare) or same_value(gold, answer)
-    if isinstance(gold, MatrixBase) and isinstance(answer, MatrixBase):
+    if isinstance(gold, sympy.MatrixBase) and isinstance(answer, sympy.MatrixBase):
         return gold.shape == answer.shape and all(map(same_value, gold.flat(), answer.flat()))
-    if not isinstance(gold, Expr) or not isinstance(answer, Expr):
+    if not isinstance(gold, sympy.Expr) or not isinstance(answer, sympy.Expr):
         return False
     if gold == answer:
-        return gold is not nan
-    rounded = gold.has(Float) or answer.has(Float)
+        return gold is not sympy.nan
+    rounded = gold.has(sympy.Float) or answer.has(sympy.Float)
     gold, answer = _exact(gold), _exact(answer)
     difference = gold - answer
-    if difference in (0, nan) or (difference.is_Rational and not rounded):
+    if difference in (0, sympy.nan) or (difference.is_Rational and not rounded):
         return difference == 0
     if variables := sorted(difference.free_symbols, key=str):
         # Most expressions that differ do so at the first point that is tried, long before one is simplified.
-        point = {symbol: Rational(13 + 4 * index, 11) for index, symbol in enumerate(variables)}
-        return _is_zero(difference.subs(point)) is not False and bool(simplify(difference).is_zero)
+        point = {symbol: sympy.Rational(13 + 4 * index, 11) for index, symbol in enumerate(variables)}
+        return _is_zero(difference.subs(point)) is not False and bool(sympy.simplify(difference).is_zero)
     if rounded:
-        return bool(abs(difference.evalf(15)) <= Rational(5, 10**7) * min(1, 10 * abs(gold.evalf(15))))
+        return bool(abs(difference.evalf(15)) <= sympy.Rational(5, 10**7) * min(1, 10 * abs(gold.evalf(15))))
     return _is_zero(difference) is True
 
 
@@ -134,15 +120,15 @@ def _percent(expression: Any) -> Any:
 
 def _exact(expression: Any) -> Any:
     """Decimals as the fractions they spell; each letter one symbol, which the parser does not assure; i the unit."""
-    values: dict[Any, Any] = {number: Rational(str(number)) for number in expression.atoms(Float)}
+    values: dict[Any, Any] = {number: sympy.Rational(str(number)) for number in expression.atoms(sympy.Float)}
     for symbol in expression.free_symbols:
-        values[symbol] = I if symbol.name == "i" else Symbol(symbol.name, real=True)
+        values[symbol] = sympy.I if symbol.name == "i" else sympy.Symbol(symbol.name, real=True)
     return expression.xreplace(values)
 
 
 def _is_zero(number: Any) -> bool | None:
     """Whether an expression without variables is 0, by its digits; None where it has no finite value."""
-    digits = _DIGITS_BY_QUADRATURE if number.has(Integral, Sum, Product, Limit) else _DIGITS
+    digits = _DIGITS_BY_QUADRATURE if number.has(sympy.Integral, sympy.Sum, sympy.Product, sympy.Limit) else _DIGITS
     parts = number.evalf(15, maxn=digits).as_real_imag()
     if not all(part == 0 or part.is_Float for part in parts):
         return None

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 from dra_grpo.errors import UsageError, require
 from dra_grpo.grading.answers import MAX_LENGTH, Extract, Gold, final_answer, read_gold
-from dra_grpo.grading.pool import Job, WorkerPool
+from dra_grpo.grading.pool import Pair, WorkerPool
 from dra_grpo.grading.shortcuts import fast_verdict
 
 Question = tuple[str, str]  # gold and answer, both as written
 Decision = tuple[bool, str]  # equal, how it was found
 
 _MAX_KNOWN = 16384
-_CHUNK = 4  # answers a job: few enough for an idle worker to take a share of a slow group
 
 
 class Verdict(NamedTuple):
@@ -53,7 +52,6 @@ class Grader:
         self.pool = WorkerPool(workers, seconds, memory)
         self.counts: Counter[str] = Counter()
         self._known: dict[Question, Decision] = {}
-        self._no_mathematics: set[str] = set()
         self._lock = threading.Lock()
 
     def grade(self, texts: Sequence[str], golds: Sequence[object], extract: Extract = "boxed") -> list[Verdict]:
@@ -88,41 +86,18 @@ class Grader:
 
     def _decide(self, golds: dict[Question, Gold]) -> dict[Question, Decision]:
         decisions: dict[Question, Decision] = {}
-        hard: dict[
-            str, list[tuple[Question, str]]
-        ] = {}  # gold as mathematics: what needs algebra, and the answer tidied
+        hard: dict[Question, Pair] = {}  # what needs algebra
         for question, gold in golds.items():
-            if known := self._known.get(question):
-                decisions[question] = known
-                continue
-            equal, how = fast_verdict(gold, question[1])
-            if equal is not None:
-                decisions[question] = equal, how
-            elif gold.text in self._no_mathematics:
-                decisions[question] = False, "text"
+            equal, how = self._known.get(question) or fast_verdict(gold, question[1])
+            if equal is None:
+                hard[question] = gold.text, how
             else:
-                hard.setdefault(gold.text, []).append((question, how))
-        decisions |= self._compare(hard)
+                decisions[question] = equal, how
+        outcomes = self.pool.run(list(dict.fromkeys(hard.values()))) if hard else {}
+        for question, pair in hard.items():
+            how = outcomes[pair]
+            decisions[question] = how == "equal", "mathematics" if how in ("equal", "different") else how
         self._remember(decisions)
-        return decisions
-
-    def _compare(self, hard: dict[str, list[tuple[Question, str]]]) -> dict[Question, Decision]:
-        """The decisions of the workers, on jobs of a few answers to one gold each."""
-        decisions: dict[Question, Decision] = {}
-        chunks = [
-            (Job(gold, [tidied for _, tidied in pairs[start : start + _CHUNK]]), pairs[start : start + _CHUNK])
-            for gold, pairs in hard.items()
-            for start in range(0, len(pairs), _CHUNK)
-        ]
-        if chunks:
-            self.pool.run([job for job, _ in chunks])
-        for job, pairs in chunks:
-            if not job.mathematics:
-                self._no_mathematics.add(job.gold)
-            outcomes = job.outcomes if job.mathematics else ["text"] * len(pairs)
-            for (question, _), outcome in zip(pairs, outcomes, strict=True):
-                how = "mathematics" if outcome in ("equal", "different") else outcome
-                decisions[question] = outcome == "equal", how
         return decisions
 
     def _remember(self, decisions: dict[Question, Decision]) -> None:

@@ -11,8 +11,10 @@ _CHARACTERS = str.maketrans(
     {
         **dict.fromkeys((*range(32), 127, 0xA0, 0x2009, 0x202F), " "),
         **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF)),  # invisible
-        "−": "-",
-        "–": "-",
+        **dict.fromkeys("−–", "-"),
+        **dict.fromkeys("⁄∕", "/"),
+        **dict.fromkeys("…⋯", r"\dots "),
+        **dict.fromkeys("、，", ", "),
         "×": r"\times ",
         "·": r"\cdot ",
         "π": r"\pi ",
@@ -21,13 +23,7 @@ _CHARACTERS = str.maketrans(
         "≥": r"\ge ",
         "∈": r"\in ",
         "°": r"^\circ ",
-        "⁄": "/",
-        "∕": "/",
-        "…": r"\dots ",
-        "⋯": r"\dots ",
         "。": ".",
-        "、": ", ",
-        "，": ", ",
         "｛": r"\{",
         "｝": r"\}",
     }
@@ -45,19 +41,11 @@ _SHAPES = [
 ]
 _ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
 
-_FONT = (
-    r"\\(?:text(?:bf|it|rm|sf|tt|normal)?|math(?:rm|bf|it|sf|tt|normal)|mbox|operatorname|emph|boldsymbol|bm|pmb|"
-    r"underline)"
-)
+_FONT = r"\\(?:(?:text|math)(?:bf|it|rm|sf|tt|normal)?|mbox|operatorname|emph|boldsymbol|bm|pmb|underline)"
 
 # Applied in this order, to texts of at most MAX_LENGTH characters (answers.py).
 _REWRITES = [
-    (
-        re.compile(
-            r"\\(?:displaystyle|textstyle|limits|bfseries|itshape|normalsize|[lL]arge|LARGE|[hH]uge)(?![A-Za-z])"
-        ),
-        " ",
-    ),
+    (re.compile(r"\\(?:(?:display|text)style|limits|bfseries|itshape|[lL]arge|[hH]uge)(?![A-Za-z])"), " "),
     (re.compile(r"\{\s*\\(bf|it|rm|sf|tt)(?![A-Za-z])\s*|\\(bf|it|rm|sf|tt)\s*\{"), r"\\math\1\2{"),
     (re.compile(r"\\(?:bf|it|rm|sf|tt)(?![A-Za-z])"), " "),
     (re.compile(r"\\(?:boldsymbol|bm|pmb|underline)\s*(?=\{)|\\(?:text)?color\s*\{[A-Za-z]+\}"), ""),
@@ -84,9 +72,7 @@ _REWRITES = [
     (re.compile(r"(?<![\w.])([0-9]{1,40}(?:\.[0-9]{0,40})?)[eE]([+-]?[0-9]{1,4})(?![\w.])"), r"\1 \\times 10^{\2}"),
 ]
 
-_LINES = re.compile(
-    r"\\begin\s*\{(aligned|align\*?|gathered|gather\*?|split|equation\*?)\}(.*)\\end\s*\{\1\}", re.DOTALL
-)
+_LINES = re.compile(r"(?s)\\begin\s*\{(align(?:ed)?|gather(?:ed)?|split|equation)(\*?)\}(.*)\\end\s*\{\1\2\}")
 _RELATION = re.compile(r"\s*(?:[=<>]|\\(?:le|ge|leq|geq|approx|equiv)(?![A-Za-z]))")
 _MARKDOWN = re.compile(r"([*_`]{1,3})([^*`]+)\1")
 _END = re.compile(r"(?:\s|\.|\\\\)+$")
@@ -122,7 +108,7 @@ def tidy(text: str) -> str:
     if marked := _MARKDOWN.fullmatch(text):
         text = marked[2]
     if lines := _LINES.fullmatch(text):
-        text = _joined(lines[2])
+        text = _joined(lines[3])
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     text = _END.sub("", " ".join(text.split()))

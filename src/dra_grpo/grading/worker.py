@@ -1,10 +1,10 @@
 """A grading worker: `python -m dra_grpo.grading.worker CPU_SECONDS BYTES`; JSON lines until the pipe closes.
 
-    in   {"gold": str, "answers": [str, ...]}
-    out  {"ready": true} once, then for each request
-         {"gold": bool}                    whether the gold is mathematics; if not, its answers are skipped
-         {"equal": bool}                   for each answer
-         {"done": true, "retire": bool}    whether this worker leaves now, to give back the memory it has taken
+    out  {"ready": true}               once
+    in   [gold]                        out  {"answer": whether it is mathematics, "retire": ...}
+    in   [gold, answer]                out  {"answer": whether they are equal, "retire": ...}
+
+`retire` says whether this worker leaves now, to give back the memory it has taken.
 
 The kernel enforces both limits, so no answer can hold them off: SIGPROF kills the process once an item has used its
 CPU time, and an allocation beyond the address space fails, upon which the answer is not equal. SIGALRM is not used.
@@ -19,10 +19,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from dra_grpo.grading.algebra import Parsed
+from typing import TextIO
 
 _MAX_GOLDS = 4096
 
@@ -34,36 +31,27 @@ def main(arguments: list[str]) -> int:
     replies = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # a library's print must not end up between the replies
     try:
-        import dra_grpo.grading.algebra  # noqa: F401  sympy comes with it, and its memory counts
+        from dra_grpo.grading import algebra  # sympy comes with it, and its memory counts
     except Exception as error:
         _reply(replies, error=f"{type(error).__name__}: {error}")
         return 1
     _reply(replies, ready=True)
-    golds: dict[str, Parsed] = {}
-    for line in sys.stdin.buffer:
-        request = json.loads(line)
-        _serve(golds, request["gold"], request["answers"], seconds, replies)
+    golds: dict[str, list] = {}
+    retire = False
+    while not retire and (line := sys.stdin.buffer.readline()):
+        gold, *answers = json.loads(line)
+        if gold not in golds:
+            if len(golds) >= _MAX_GOLDS:
+                golds.clear()
+            with _limit(seconds):
+                golds[gold] = algebra.parse_gold(gold)
+        found = bool(golds[gold])
+        for answer in answers:
+            with _limit(seconds):
+                found = algebra.equal(golds[gold], answer)
         retire = _address_space() > memory // 2
-        _reply(replies, done=True, retire=retire)
-        if retire:
-            break
+        _reply(replies, answer=found, retire=retire)
     return 0
-
-
-def _serve(golds: dict[str, Parsed], gold: str, answers: list[str], seconds: float, replies: TextIO) -> None:
-    from dra_grpo.grading import algebra
-
-    if gold not in golds:
-        if len(golds) >= _MAX_GOLDS:
-            golds.clear()
-        with _limit(seconds):
-            golds[gold] = algebra.parse_gold(gold)
-    parsed = golds[gold]
-    _reply(replies, gold=bool(parsed))
-    for answer in answers if parsed else []:
-        with _limit(seconds):
-            equal = algebra.equal(parsed, answer)
-        _reply(replies, equal=equal)
 
 
 def _confine(memory: int) -> None:
