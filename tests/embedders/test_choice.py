@@ -164,6 +164,17 @@ def test_an_error_of_the_function_keeps_its_kind_and_says_when():
     assert caught.value.__notes__ == ["raised when embedder 'broken' was tried on two texts"]
 
 
+def test_a_class_of_ones_own_is_tried_like_a_function():
+    class Mine(NgramEmbedder):
+        name = "mine"
+
+        def embed(self, texts):
+            return super().embed(texts[:1])
+
+    with pytest.raises(UsageError, match=r"embedder 'mine' gives torch.float32 of shape \(1, 1024\) for 2 texts"):
+        as_embedder(Mine())
+
+
 def test_a_later_batch_is_held_to_its_shape_too():
     built = FunctionEmbedder(lambda texts: torch.ones(2, 2))
     with pytest.raises(UsageError, match=r"of shape \(2, 2\) for 3 texts"):

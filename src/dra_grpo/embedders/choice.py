@@ -106,7 +106,7 @@ def as_embedder(
             )
         built = FunctionEmbedder(function, name)
     try:
-        rows = built.encode(TRIED)
+        rows = FunctionEmbedder(built.embed, name).encode(TRIED)
     except Exception as error:
         error.add_note(f"raised when embedder {name!r} was tried on two texts")
         raise
