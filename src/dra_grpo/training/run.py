@@ -126,9 +126,13 @@ def build_trainer(settings: Settings) -> Any:
 
     from dra_grpo.adjuster import Adjuster
     from dra_grpo.engines.trl import DRAGRPOTrainer
+    from dra_grpo.training.resume import broken
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
+    for file in Path(model).glob("*.safetensors"):
+        if fault := broken(file):
+            raise UsageError(f"model {model!r} cannot be loaded: {fault}")
     Adjuster.of(dra, load=False)  # a setting that cannot work is said before a model is loaded
     with in_one_line(f"model {model!r} cannot be loaded"):
         revision = settings.model.model_revision or "main"
