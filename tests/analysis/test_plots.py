@@ -1,11 +1,11 @@
 """Plots: nothing outside the axes, no smoothing that moves the mean, and ink that a page can change."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
 from dra_grpo.analysis.plots import FEW_STEPS, INK, curve_plot, pass_at_k_plot, smoothed
-from dra_grpo.evaluation.results import Results, TaskResults
 from dra_grpo.evaluation.statistics import Estimate
 
 REWARD = {"reward": "reward"}
@@ -42,13 +42,10 @@ def test_nothing_to_draw(values):
 
 def test_pass_at_k_is_drawn_where_there_is_more_than_one_k():
     one = Estimate(0.5, 0.4, 0.6, 0.05)
-
-    def task(samples, *metrics):
-        of = dict.fromkeys(metrics, one)
-        return TaskResults(9, samples, [], "r1", 1.0, 1.0, 9, "boxed", of, None, None, {}, [], {})
-
-    tasks = {"many": task(2, "avg@2", "pass@2", "maj@2"), "single": task(1, "avg@1")}
-    results = Results("m", "server", 0, [], tasks, None, {})
+    many = SimpleNamespace(samples=2, accuracy=one, metrics={"avg@2": one, "pass@2": one, "maj@2": one})
+    single = SimpleNamespace(samples=1, accuracy=one, metrics={"avg@1": one})
+    tasks = {"many": many, "single": single}
+    results = SimpleNamespace(model="m", tasks=tasks)
     svg = pass_at_k_plot(results).inline()
     assert ">many<" in svg
     assert ">single<" not in svg
