@@ -8,6 +8,7 @@ import re
 import pytest
 
 from dra_grpo.errors import UsageError
+from dra_grpo.rewards.accuracy import accuracy_reward
 from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.data import dataset_rows, parse_columns, subset
 from dra_grpo.tasks.prompts import SYSTEM_PROMPTS, as_prompt, system_text
@@ -119,13 +120,16 @@ TOOL_RESULT = {"role": "tool", "content": "2"}
     ],
     ids=["one", "two, after a system prompt", "the last of a dialogue", "a tool's result is none"],
 )
-def test_the_answer_at_the_end_of_messages_is_cut_and_counted(tmp_path, caplog, messages, prompt):
+def test_the_answer_at_the_end_of_messages_is_cut_and_counted(tmp_path, caplog, monkeypatch, messages, prompt):
     file = tmp_path / "a.jsonl"
     file.write_text("".join(json.dumps({"messages": each}) + "\n" for each in ([ASKED], messages, messages)))
     rows = dataset_rows("train", name=str(file), columns={"prompt": "messages"})
     assert [row["prompt"] for row in rows] == [[ASKED], prompt, prompt]
     assert rows[1]["messages"] == messages  # as a column of its own it stays
     said = [] if prompt == messages else ["2 of 3 prompts ended with the assistant's answer, which was cut off"]
+    assert caplog.messages == said
+    monkeypatch.setenv("RANK", "1")
+    dataset_rows("train", name=str(file), columns={"prompt": "messages"})
     assert caplog.messages == said
 
 
@@ -142,6 +146,7 @@ def test_verls_layout(tmp_path):
     columns = {"solution": "reward_model.ground_truth", "index": "extra_info.split.index"}
     row, _ = dataset_rows("train", name=write(tmp_path, ".parquet", rows), columns=columns)
     assert (row["prompt"], row["solution"], row["index"]) == ([ASKED], ["12"], 7)
+    assert accuracy_reward([r"\boxed{12}", r"\boxed{13}"], solution=[row["solution"]] * 2) == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from hashlib import blake2b
@@ -73,7 +74,7 @@ def dataset_rows(
         except UsageError as error:
             raise UsageError(f"dataset {name!r}, row {place + 1}: {error}") from error
         answered += isinstance(given, list) and given[-1] != prompt[-1]
-    if answered:
+    if answered and os.environ.get("RANK", "0") == "0":  # of several processes, one says it
         logger.warning("%d of %d prompts ended with the assistant's answer, which was cut off", answered, len(chosen))
     return [rows[place] for place in chosen]
 
