@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import operator
 import re
 from collections import Counter
@@ -13,9 +14,8 @@ from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
 
 _ANSWER = re.compile(r"^[ \t]*answer:([^=\n]*)", re.IGNORECASE | re.MULTILINE)
-_TOKEN = re.compile(r"\s*([0-9]+|[-+*/()])")
-_OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
-_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2}
+_EXPRESSION = re.compile(r"[-0-9+*/() ]+")
+_OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
 _MAX_LENGTH = 200  # four numbers and any sensible number of brackets
 
 
@@ -52,57 +52,29 @@ def makes_24(text: str, numbers: str | Sequence[int]) -> bool:
     """Whether the last `Answer:` line of `text` solves the game for `numbers`."""
     answers = _ANSWER.findall(text)
     given = Counter(int(number) for number in (numbers.split() if isinstance(numbers, str) else numbers))
-    if not answers or len(answers[-1]) > _MAX_LENGTH:
+    expression = answers[-1].strip() if answers else ""
+    if len(expression) > _MAX_LENGTH or not _EXPRESSION.fullmatch(expression):
         return False
-    tokens = _tokens(answers[-1].strip())
-    if tokens is None or Counter(int(token) for token in tokens if token.isdigit()) != given:
+    try:
+        return Counter(map(int, re.findall("[0-9]+", expression))) == given and _value(expression) == 24
+    except (SyntaxError, KeyError, ZeroDivisionError):
         return False
-    return _value(tokens) == 24
 
 
-def _tokens(expression: str) -> list[str] | None:
-    tokens, position = [], 0
-    while position < len(expression):
-        match = _TOKEN.match(expression, position)
-        if not match:
-            return None
-        tokens.append(match[1])
-        position = match.end()
-    return tokens
+def _value(expression: str) -> Fraction:
+    """The exact value of numbers under + - * / and brackets.
 
+    Raises:
+        SyntaxError: not an expression.
+        KeyError: another operation, such as a power or a sign.
+        ZeroDivisionError: it divides by 0.
+    """
 
-def _value(tokens: list[str]) -> Fraction | None:
-    """The exact value by two stacks (Dijkstra's shunting yard); None where it is not an expression or divides by 0."""
-    values: list[Fraction] = []
-    operators: list[str] = []
-    operand_next = True
-    for token in tokens:
-        if operand_next != (token.isdigit() or token == "("):
-            return None
-        if token.isdigit():
-            values.append(Fraction(int(token)))
-            operand_next = False
-        elif token == "(":
-            operators.append(token)
-        elif token == ")":
-            if not _reduce(values, operators, 0) or not operators:
-                return None
-            operators.pop()
-        else:
-            if not _reduce(values, operators, _PRECEDENCE[token]):
-                return None
-            operators.append(token)
-            operand_next = True
-    if operand_next or "(" in operators or not _reduce(values, operators, 0):
-        return None
-    return values[0]
+    def value(node: ast.AST) -> Fraction:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return Fraction(node.value)
+        if not isinstance(node, ast.BinOp):
+            raise KeyError(type(node))
+        return _OPERATIONS[type(node.op)](value(node.left), value(node.right))
 
-
-def _reduce(values: list[Fraction], operators: list[str], precedence: int) -> bool:
-    """Apply the operators on the stack that bind at least as tightly; False on a division by zero."""
-    while operators and operators[-1] != "(" and _PRECEDENCE[operators[-1]] >= precedence:
-        symbol, right, left = operators.pop(), values.pop(), values.pop()
-        if symbol == "/" and right == 0:
-            return False
-        values.append(_OPERATIONS[symbol](left, right))
-    return True
+    return value(ast.parse(expression, mode="eval").body)
