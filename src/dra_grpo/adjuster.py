@@ -83,9 +83,7 @@ class Adjuster:
             self.embedder = as_embedder(embedder, embedder_options, device) if load else None
         self.answer = load_path(answer) if isinstance(answer, str) else answer
         if self.answer is not None and not callable(self.answer):
-            raise UsageError(
-                f"answer {answer!r} is {self.answer!r:.60}; expected a function from text to answer"
-            )
+            raise UsageError(f"answer {answer!r} is {self.answer!r:.60}; expected a function from text to answer")
         if "answers" in self.needs and self.answer is None:
             raise UsageError(
                 f"method {self.method.name!r} compares answers; set `answer` to a function from completion to "

@@ -7,8 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from dra_grpo import METHODS, adjust_rewards, grpo_advantages
+from dra_grpo.core import KERNELS, SMI
 from dra_grpo.methods import Method
 
 
@@ -242,6 +245,54 @@ def test_many_small_groups_and_one_large(every, rich):
     adjusted = METHODS[every](rich((40, *[2] * 30), D=3))
     moved = adjusted.advantages if adjusted.stage == "advantage" else adjusted.rewards
     assert moved.isfinite().all()
+
+
+class Entries(TorchDispatchMode):
+    """Counts the entries that the operators' results have: of the largest, and of all together."""
+
+    largest = total = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        sizes = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        self.largest, self.total = max([self.largest, *sizes]), self.total + sum(sizes)
+        return result
+
+
+EXPENSIVE = {
+    "dra": [
+        {"smi": smi, "kernel": kernel}
+        for smi in SMI
+        for kernel in KERNELS
+        if (smi, kernel) != ("logdet", "cosine_clamped")
+    ],
+    "logdet_marginal": [{}, {"credit": "shapley", "samples": 4}],
+    "darling": [{}, {"clusters": "text"}, {"clusters": str.__eq__}, {"linkage": "complete"}],
+}
+
+
+def test_a_large_group_does_not_make_small_ones_dear(every, rich, take):
+    rollouts = rich((60, *[4] * 40), D=3)
+    rows = [(rollouts.index.group == group).nonzero().flatten() for group in range(41)]
+    for options in EXPENSIVE.get(every, [{}]):
+        alone = Entries()
+        for of_group in rows:
+            part = take(rollouts, of_group)
+            with alone:
+                METHODS[every](part, **options)
+        with Entries() as together:
+            METHODS[every](rollouts, **options)
+        assert together.total <= 2 * alone.total, options
+        assert together.largest <= 2 * max(alone.largest, rollouts.embeddings.numel()), options
+
+
+def test_sampled_shapley_values_of_a_group_do_not_hang_on_the_others(rich, take, same):
+    rollouts = rich((14, 30, 13, 2))
+    options = {"credit": "shapley", "samples": 8}
+    together = METHODS["logdet_marginal"](rollouts, **options)
+    for group in range(4):
+        rows = (rollouts.index.group == group).nonzero().flatten()
+        same(METHODS["logdet_marginal"](take(rollouts, rows), **options), together, rows)
 
 
 def test_the_step_and_seed_decide_the_draw_and_nothing_else(stochastic, rich, same):

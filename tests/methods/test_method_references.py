@@ -148,11 +148,32 @@ def test_unlikeliness(rich):
     assert ((found.weights > 0.6) & (found.weights <= 1)).all()
 
 
-def test_unlikeliness_names_the_row_that_has_no_log_probability(rich):
+def test_a_row_without_a_log_probability_keeps_its_reward_and_is_not_ranked(rich, take, same):
     rollouts = rich()
     rollouts.logprobs[3] = torch.nan
-    with pytest.raises(ValueError, match="logprobs of row 3 is NaN; expected one for every scored completion"):
-        METHODS["unlikeliness"](rollouts)
+    with pytest.warns(UserWarning, match="1 completions have no log-probability"):
+        found = METHODS["unlikeliness"](rollouts)
+    assert found.weights[3] == 1
+    rest = torch.arange(16) != 3
+    same(METHODS["unlikeliness"](take(rollouts, rest.nonzero().flatten())), found, rest.nonzero().flatten())
+
+
+@pytest.mark.parametrize("rewards", [[1.0, 1.0], [1.0, 1.0, 0.0], [0.0, 1.0, 1.0, 1.0]], ids=len)
+def test_mmr_does_not_hang_on_row_order_where_centralities_tie(rewards):
+    angle = torch.arange(len(rewards)) * 2 * torch.pi / max(len(rewards), 3)
+    x = torch.stack([angle.cos(), angle.sin()], 1).roll(1, 0)
+    expected = METHODS["mmr"](Rollouts(rewards, [0] * len(rewards), x)).rewards
+    for order in permutations(range(len(rewards))):
+        rows = torch.tensor(order)
+        found = METHODS["mmr"](Rollouts(torch.tensor(rewards)[rows], [0] * len(rewards), x[rows])).rewards
+        torch.testing.assert_close(found, expected[rows], atol=1e-5, rtol=0)
+
+
+def test_pkpo_in_a_group_of_one_is_the_estimator_itself():
+    alone = Rollouts([2.0, 0.0], ["a", "b"])
+    assert METHODS["pkpo"](alone, k=1).advantages.tolist() == [1.0, 0.0]
+    for options in ({}, {"k": 1, "baseline": "loo-1"}, {"k": 1, "baseline": "loo"}):
+        assert METHODS["pkpo"](alone, **options).advantages.tolist() == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("n", [4, 5, 7])

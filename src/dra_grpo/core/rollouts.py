@@ -213,6 +213,5 @@ class Adjusted:
 
     def reshape(self, shape: Sequence[int]) -> Adjusted:
         """The same with every tensor in another shape."""
-        advantages = None if self.advantages is None else self.advantages.reshape(shape)
-        rewards, weights, smi = (x.reshape(shape) for x in (self.rewards, self.weights, self.smi))
-        return replace(self, rewards=rewards, weights=weights, smi=smi, advantages=advantages)
+        tensors = {name: getattr(self, name) for name in ("rewards", "weights", "smi", "advantages")}
+        return replace(self, **{name: x.reshape(shape) for name, x in tensors.items() if x is not None})

@@ -125,14 +125,10 @@ def _at_unit_scale(embeddings: Tensor) -> Tensor:
     return x / torch.where(largest == 0, 1.0, largest)
 
 
-def _cosine(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
-    return cosine_similarity(embeddings)
-
-
 Kernel = Literal["cosine", "cosine_clamped", "cosine_shifted", "prompt_centred", "rbf"]
 
 KERNELS = {
-    "cosine": _cosine,
+    "cosine": lambda embeddings, mask=None: cosine_similarity(embeddings),
     "cosine_clamped": cosine_clamped,
     "cosine_shifted": cosine_shifted,
     "prompt_centred": prompt_centred,

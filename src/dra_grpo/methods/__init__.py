@@ -21,37 +21,31 @@ from dra_grpo.registry import Registry
 DRA, OURS = "arXiv 2505.09655", "this project"
 EMBEDDED = ("embeddings",)
 
-METHODS = Registry[Method](
-    "method",
-    "dra_grpo.methods",
-    {
-        method.name: method
-        for method in (
-            # DRA and ours
-            Method("dra", dra, "reward", EMBEDDED, DRA, bases=(redundancy,)),
-            Method("dra-robust", dra, "reward", EMBEDDED, DRA, DRA_ROBUST, (redundancy,)),
-            Method("dra-signed", dra_signed, "advantage", EMBEDDED, OURS, bases=(redundancy,)),
-            Method("dra-blend", dra_blend, "advantage", EMBEDDED, OURS, {"correct_only": True}, (redundancy,)),
-            # its peers
-            Method("mmr", mmr, "reward", EMBEDDED, "arXiv 2601.09085"),
-            Method("darling", darling, "reward", cluster_fields, "arXiv 2509.02534", bases=(cluster_size,)),
-            Method("uniqueness", uniqueness, "advantage", cluster_fields, "arXiv 2601.08763", bases=(cluster_size,)),
-            Method("logdet_marginal", logdet_marginal, "reward", EMBEDDED, "arXiv 2605.11461"),
-            Method("evol", evol, "reward", EMBEDDED, "arXiv 2509.15194"),
-            Method("unlikeliness", unlikeliness, "reward", ("logprobs",), "arXiv 2506.02355"),
-            Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751"),
-            Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201"),
-            Method("pkpo-loo", pkpo, "advantage", (), "arXiv 2505.15201", {"baseline": "loo-1"}),
-            Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
-            # controls
-            Method("none", none, "reward", (), "arXiv 2402.03300"),
-            Method("permuted", permuted, "reward", EMBEDDED, DRA, bases=(redundancy, dra)),
-            Method("permuted-correct", permuted, "reward", EMBEDDED, DRA, {"among": "correct"}, (redundancy, dra)),
-            Method("random", random_embeddings, "reward", random_fields, DRA, bases=(redundancy, dra)),
-            Method("length", length, "reward", length_fields, DRA, bases=(redundancy, dra)),
-        )
-    },
-    as_method,
+_METHODS = (
+    # DRA and ours
+    Method("dra", dra, "reward", EMBEDDED, DRA, bases=(redundancy,)),
+    Method("dra-robust", dra, "reward", EMBEDDED, DRA, DRA_ROBUST, (redundancy,)),
+    Method("dra-signed", dra_signed, "advantage", EMBEDDED, OURS, bases=(redundancy,)),
+    Method("dra-blend", dra_blend, "advantage", EMBEDDED, OURS, {"correct_only": True}, (redundancy,)),
+    # its peers
+    Method("mmr", mmr, "reward", EMBEDDED, "arXiv 2601.09085"),
+    Method("darling", darling, "reward", cluster_fields, "arXiv 2509.02534", bases=(cluster_size,)),
+    Method("uniqueness", uniqueness, "advantage", cluster_fields, "arXiv 2601.08763", bases=(cluster_size,)),
+    Method("logdet_marginal", logdet_marginal, "reward", EMBEDDED, "arXiv 2605.11461"),
+    Method("evol", evol, "reward", EMBEDDED, "arXiv 2509.15194"),
+    Method("unlikeliness", unlikeliness, "reward", ("logprobs",), "arXiv 2506.02355"),
+    Method("pass_at_k", pass_at_k, "advantage", (), "arXiv 2508.10751"),
+    Method("pkpo", pkpo, "advantage", (), "arXiv 2505.15201"),
+    Method("pkpo-loo", pkpo, "advantage", (), "arXiv 2505.15201", {"baseline": "loo-1"}),
+    Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
+    # controls
+    Method("none", none, "reward", (), "arXiv 2402.03300"),
+    Method("permuted", permuted, "reward", EMBEDDED, DRA, bases=(redundancy, dra)),
+    Method("permuted-correct", permuted, "reward", EMBEDDED, DRA, {"among": "correct"}, (redundancy, dra)),
+    Method("random", random_embeddings, "reward", random_fields, DRA, bases=(redundancy, dra)),
+    Method("length", length, "reward", length_fields, DRA, bases=(redundancy, dra)),
 )
+
+METHODS = Registry[Method]("method", "dra_grpo.methods", {method.name: method for method in _METHODS}, as_method)
 
 __all__ = ["METHODS", "Method"]

@@ -56,20 +56,31 @@ def adjust_rewards(
     """
     chosen = METHODS.find(method)
     flat, index, shape = flatten_groups(rewards, groups)
-    columns = {"embeddings": embeddings, "correct": correct, "logprobs": logprobs}
-    for name, values in columns.items():
-        if values is not None:
-            values = column(values, name)
-            if tuple(values.shape[: len(shape)]) != shape:
-                raise UsageError(f"{name} must be shaped like rewards, {shape}; got {tuple(values.shape)}")
-            columns[name] = values.reshape(len(flat), *values.shape[len(shape) :])
-    rollouts = Rollouts(flat, index.group, **columns, answers=_flat(answers, shape), texts=_flat(texts, shape))
+    rollouts = Rollouts(
+        flat,
+        index.group,
+        _rows(embeddings, "embeddings", shape),
+        _rows(correct, "correct", shape),
+        _rows(logprobs, "logprobs", shape),
+        _entries(answers, shape),
+        _entries(texts, shape),
+    )
     return chosen(rollouts, **options).reshape(shape)
 
 
-def _flat(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[Any] | None:
+def _rows(values: Any, name: str, shape: tuple[int, ...]) -> Any:
+    """(B, G, ...) as B·G rows; flat rows as they are."""
+    if values is None or len(shape) == 1:
+        return values
+    values = column(values, name)
+    if tuple(values.shape[:2]) != shape:
+        raise UsageError(f"{name} must be shaped like rewards, {shape}; got {tuple(values.shape)}")
+    return values.flatten(0, 1)
+
+
+def _entries(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[Any] | None:
     """B lists of G as one list of B·G; a flat list as it is."""
-    if values is None or len(shape) != 2 or not all(isinstance(group, list | tuple) for group in values):
+    if values is None or len(shape) == 1 or not all(isinstance(group, list | tuple) for group in values):
         return values
     if [len(group) for group in values] != [shape[1]] * shape[0]:
         raise UsageError(f"texts and answers must be shaped like rewards, {shape}; got lists of other lengths")

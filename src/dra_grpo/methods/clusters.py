@@ -14,27 +14,21 @@ from dra_grpo.core import Rollouts, group_similarity
 from dra_grpo.errors import UsageError
 from dra_grpo.registry import load_path
 
+Linkage = Literal["single", "complete"]
 Clusters = str | Callable[[str, str], bool]
 FIELDS = {"similarity": "embeddings", "text": "texts", "answer": "answers"}
 
 
 def cluster_fields(options: dict[str, Any]) -> tuple[str, ...]:
     """The field of `Rollouts` that the option `clusters` reads: a callable compares texts."""
-    clusters = options["clusters"]
+    clusters, known = options["clusters"], ", ".join(map(repr, FIELDS))
     if isinstance(clusters, str) and ":" not in clusters and clusters not in FIELDS:
-        raise UsageError(
-            f"unknown clusters {clusters!r}; expected {', '.join(map(repr, FIELDS))}, a callable same(a, b) or its "
-            "path 'package.module:same'"
-        )
+        raise UsageError(f"clusters is {clusters!r}; expected {known}, same(a, b) or its path 'package.module:same'")
     return (FIELDS.get(clusters, "texts") if isinstance(clusters, str) else "texts",)
 
 
 def cluster_size(
-    rollouts: Rollouts,
-    *,
-    clusters: Clusters = "similarity",
-    threshold: float = 0.5,
-    linkage: Literal["single", "complete"] = "single",
+    rollouts: Rollouts, *, clusters: Clusters = "similarity", threshold: float = 0.5, linkage: Linkage = "single"
 ) -> Tensor:
     """How many scored completions of the group say the same as each does, itself included.
 
@@ -94,12 +88,12 @@ def _equal(codes: Tensor, scored: Tensor) -> Tensor:
 
 
 def _connected(linked: Tensor) -> Tensor:
-    """Connected components of (B, G, G) links: the first row that each one reaches, in paths of twice the length."""
-    G = linked.shape[-1]
-    reached = (linked | torch.eye(G, dtype=torch.bool, device=linked.device)).float()
-    for _ in range(G.bit_length()):
-        reached = (reached @ reached).clamp(max=1)
-    return reached.argmax(-1)
+    """Connected components of (B, G, G) links: each row takes its neighbours' smallest label until none changes."""
+    labels, spread = None, torch.arange(linked.shape[-1], device=linked.device).expand(linked.shape[:2])
+    while labels is None or not torch.equal(labels, spread):
+        labels = spread
+        spread = torch.minimum(labels, torch.where(linked, labels[:, None, :], linked.shape[-1]).amin(-1))
+    return spread
 
 
 def _complete(likeness: Tensor, threshold: float) -> Tensor:

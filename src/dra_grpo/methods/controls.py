@@ -27,12 +27,7 @@ def none(rollouts: Rollouts) -> Adjusted:
 
 
 def permuted(
-    rollouts: Rollouts,
-    *,
-    among: Literal["scored", "correct"] = "scored",
-    seed: int = 0,
-    step: int = 0,
-    **options: Any,
+    rollouts: Rollouts, *, among: Literal["scored", "correct"] = "scored", seed: int = 0, step: int = 0, **options: Any
 ) -> Adjusted:
     """R̃_i = R_i / (1 + SMI_π(i)), π a random permutation within the group: if this helps, diversity is not why.
 

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, group_similarity
 from dra_grpo.core.combinatorics import generator
-from dra_grpo.core.similarity import Kernel
 from dra_grpo.errors import UsageError
+
+SemiDefinite = Literal["cosine", "cosine_shifted", "prompt_centred", "rbf"]
 
 EXACT = 10
 """Largest G whose 2^G subsets are enumerated for Shapley values; in larger groups they are sampled."""
@@ -20,7 +21,7 @@ def logdet_marginal(
     rollouts: Rollouts,
     *,
     credit: Literal["leave_one_out", "shapley"] = "leave_one_out",
-    kernel: Kernel = "cosine",
+    kernel: SemiDefinite = "cosine",
     samples: int = 256,
     seed: int = 0,
     step: int = 0,
@@ -39,7 +40,7 @@ def logdet_marginal(
         `Adjusted` at the reward stage. A reward below 0 has no volume and stays; so does the R of a group of one.
 
     Raises:
-        ValueError: a kernel that is not positive semi-definite.
+        ValueError: `samples` below 1.
 
     Example:
         >>> S = torch.tensor([[1., .9, .8, .2], [.9, 1., .7, .1], [.8, .7, 1., .3], [.2, .1, .3, 1.]])
@@ -60,25 +61,13 @@ def logdet_marginal(
         root, one = rewards.clamp(min=0).sqrt().to(S.dtype), torch.eye(S.shape[-1], dtype=S.dtype, device=S.device)
         volume = one + root[:, :, None] * S * root[:, None, :]
         if credit == "leave_one_out":
-            return -torch.cholesky_inverse(log_det_factor(volume)).diagonal(dim1=-2, dim2=-1).log()
+            return -torch.cholesky_inverse(torch.linalg.cholesky(volume)).diagonal(dim1=-2, dim2=-1).log()
         return shapley(volume) if len(one) <= EXACT else sampled_shapley(volume, samples, generator(seed, step))
 
     found = index.map(marginal, rollouts.scored_embeddings, rewards.nan_to_num(0.0), rollouts.scored)
     adjusted = found.to(rewards.dtype) + rewards.clamp(max=0)
     alone = index.sum(rollouts.scored.int())[index.group] == 1
     return Adjusted.from_rewards(rollouts, torch.where(alone, rewards, adjusted))
-
-
-def log_det_factor(matrix: Tensor) -> Tensor:
-    """Cholesky factor of (..., G, G), whose log-diagonal, doubled, sums to the log-determinant.
-
-    Raises:
-        UsageError: the matrix is not positive definite.
-    """
-    factor, failed = torch.linalg.cholesky_ex(matrix)
-    if failed.any():
-        raise UsageError("the volume needs a positive semi-definite kernel; use 'cosine', 'cosine_shifted' or 'rbf'")
-    return factor
 
 
 def shapley(matrix: Tensor) -> Tensor:
@@ -101,13 +90,9 @@ def shapley(matrix: Tensor) -> Tensor:
     inside = member[:, :, None] & member[:, None, :]
     size = member.sum(1).to(matrix.dtype)
     weight = torch.lgamma(size + 1) + torch.lgamma(G - size) - torch.lgamma(size.new_tensor(G + 1.0))
-    factors = (log_det_factor(torch.where(inside, group, eye)) for group in matrix)  # one group's 2^G at a time
-    F = torch.stack([2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) for factor in factors])
-    values = []
-    for i in range(G):
-        without = subset[~member[:, i]]
-        values.append(((F[:, without + 2**i] - F[:, without]) * weight[without].exp()).sum(1))
-    return torch.stack(values, 1)
+    F = torch.stack([torch.where(inside, group, eye).logdet() for group in matrix])  # one group's 2^G at a time
+    without = [subset[~member[:, i]] for i in range(G)]
+    return torch.stack([(F[:, A + 2**i] - F[:, A]) @ weight[A].exp() for i, A in enumerate(without)], 1)
 
 
 def sampled_shapley(matrix: Tensor, samples: int, numbers: torch.Generator) -> Tensor:
@@ -119,6 +104,6 @@ def sampled_shapley(matrix: Tensor, samples: int, numbers: torch.Generator) -> T
     keys = torch.rand(matrix.shape[-1], samples, generator=numbers, device="cpu").argsort(0).to(matrix.device)
     total = torch.zeros_like(matrix[..., 0])
     for order in keys.T:
-        factor = log_det_factor(matrix[:, order][:, :, order])
+        factor = torch.linalg.cholesky(matrix[:, order][:, :, order])
         total[:, order] += 2 * factor.diagonal(dim1=-2, dim2=-1).log()
     return total / samples

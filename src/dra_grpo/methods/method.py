@@ -46,7 +46,8 @@ class Method:
     @property
     def options(self) -> dict[str, Any]:
         """Every option with its default under this preset."""
-        return {**{name: parameter.default for name, parameter in self._parameters().items()}, **self.preset}
+        known = parameters(*self.bases, self.adjust)
+        return {**{name: parameter.default for name, parameter in known.items()}, **self.preset}
 
     @property
     def summary(self) -> str:
@@ -105,14 +106,13 @@ class Method:
             Traceback (most recent call last):
             dra_grpo.errors.UsageError: method 'unlikeliness' needs logprobs, which the rollouts do not carry
         """
-        self._require(available, options)
-        adjusted = self._rehearse(Rollouts, group_size or 2, options)
+        adjusted = self._rehearse(Rollouts, group_size or 2, options, available)
         if group_size is not None and not adjusted.to_advantages().any():
-            k = self._settings(options).get("k")
-            of_k, lower_k = ("", "") if k is None else (f" with k={k}", "lower k, or ")
+            settings = self._settings(options)
+            of_k = f" with k={settings['k']}" if "k" in settings else ""
             raise UsageError(
                 f"method {self.name!r}{of_k} gives every completion in a group of {group_size} the advantage 0: "
-                f"{lower_k}sample more completions a prompt"
+                "sample more completions a prompt, or lower k where there is one"
             )
 
     def __call__(self, rollouts: Rollouts, **options: Any) -> Adjusted:
@@ -124,7 +124,9 @@ class Method:
         Raises:
             UsageError: an option the method does not have, or a field of `rollouts` that it needs and is None.
         """
-        self._require([name for name in RICH_FIELDS if getattr(rollouts, name) is not None], options)
+        missing = [name for name in self.needs(**options) if getattr(rollouts, name) is None]
+        if missing:
+            raise UsageError(f"method {self.name!r} needs {' and '.join(missing)}, which the rollouts do not carry")
         adjusted = self.adjust(rollouts, **self._settings(options))
         if isinstance(adjusted, Tensor):
             made_of = {"reward": Adjusted.from_rewards, "advantage": Adjusted.from_advantages}
@@ -138,33 +140,24 @@ class Method:
             )
         return adjusted
 
-    def _parameters(self) -> dict[str, inspect.Parameter]:
-        return parameters(*self.bases, self.adjust)
-
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        known = self._parameters()
+        known = parameters(*self.bases, self.adjust)
         for name, value in options.items():
             if name not in known:
                 raise UsageError(f"method {self.name!r} has no option {name!r}; {nearest(name, known)}")
             check_option(known[name], value, f"method {self.name!r}")
         return {**self.options, **options}
 
-    def _require(self, available: Collection[str], options: Mapping[str, Any]) -> None:
-        missing = [name for name in self.needs(**options) if name not in available]
-        if missing:
-            raise UsageError(f"method {self.name!r} needs {' and '.join(missing)}, which the rollouts do not carry")
-
-    def _rehearse(self, kind: type[Rollouts], G: int, options: Mapping[str, Any]) -> Adjusted:
+    def _rehearse(
+        self, kind: type[Rollouts], G: int, options: Mapping[str, Any], available: Collection[str] = RICH_FIELDS
+    ) -> Adjusted:
         """Run on two made-up groups of G: one completion is correct, and all but one are."""
         correct = torch.cat([torch.arange(G) < 1, torch.arange(G) < G - 1])
         angle, words = torch.linspace(0, 1.5, 2 * G), [str(right) for right in correct.tolist()]
-        embeddings, groups = torch.stack([angle.cos(), angle.sin()], 1), torch.arange(2).repeat_interleave(G)
-        made_up = kind(correct.float(), groups, embeddings, correct, -angle, words, words)
-        try:
-            with warnings.catch_warnings(action="ignore"):
-                return self(made_up, **options)
-        except (ValueError, TypeError) as error:
-            raise UsageError(f"method {self.name!r} with options {dict(options)}: {error}") from error
+        columns: list[Any] = [torch.stack([angle.cos(), angle.sin()], 1), correct, -angle, words, words]
+        given = {name: values for name, values in zip(RICH_FIELDS, columns, strict=True) if name in available}
+        with warnings.catch_warnings(action="ignore"):
+            return self(kind(correct.float(), torch.arange(2).repeat_interleave(G), **given), **options)
 
 
 def method(

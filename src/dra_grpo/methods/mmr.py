@@ -11,13 +11,11 @@ from dra_grpo.core import Adjusted, Rollouts, group_similarity
 from dra_grpo.core.similarity import Kernel
 from dra_grpo.errors import UsageError
 
+Ties = Literal["central", "first"]
+
 
 def mmr(
-    rollouts: Rollouts,
-    *,
-    lam: float | None = None,
-    kernel: Kernel = "cosine",
-    ties: Literal["central", "first"] = "central",
+    rollouts: Rollouts, *, lam: float | None = None, kernel: Kernel = "cosine", ties: Ties = "central"
 ) -> Adjusted:
     """R̃ = λR_i − (1 − λ)·max_{j picked} S_ij in the order picked, best first; the first keeps its R.
 

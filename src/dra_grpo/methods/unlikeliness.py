@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+import warnings
+
+import torch
 from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts
-from dra_grpo.errors import UsageError
 
 
 def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
-    """R̃_i = R_i·(1 − β·rank_i / G), rank 0 the least likely by mean token log-probability, G the group's scored rows.
+    """R̃_i = R_i·(1 − β·rank_i / G), rank 0 the least likely by mean token log-probability, G the ranked rows.
 
     Args:
         rollouts: with logprobs (N,).
         beta: β, what the likeliest completion of a large group loses.
 
     Returns:
-        `Adjusted` at the reward stage.
-
-    Raises:
-        ValueError: a scored row without a log-probability.
+        `Adjusted` at the reward stage; a row whose log-probability is NaN keeps its reward and is not ranked.
 
     Example:
         >>> rollouts = Rollouts([1., 1., 0., 1.], [0, 0, 0, 0], logprobs=[-.1, -.5, -.3, -.9])
@@ -29,16 +28,17 @@ def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
     Source: arXiv 2506.02355; AndreHe02/rewarding-unlikely-release, `_compute_advantages`. As there, rewards below 0
     are scaled too. Different here: equal log-probabilities share the mean of their ranks; there, order breaks ties.
     """
-    logprobs, scored, index = rollouts.given("logprobs"), rollouts.scored, rollouts.index
-    missing = (scored & logprobs.isnan()).nonzero().flatten().tolist()
-    if missing:
-        raise UsageError(f"logprobs of row {missing[0]} is NaN; expected one for every scored completion")
+    logprobs, index = rollouts.given("logprobs"), rollouts.index
+    known = rollouts.scored & ~logprobs.isnan()
+    unknown = int((rollouts.scored & ~known).sum())
+    if unknown:
+        warnings.warn(f"{unknown} completions have no log-probability: they keep their reward, unranked", stacklevel=2)
 
-    def ranks(logprobs: Tensor, scored: Tensor) -> Tensor:
-        less = (logprobs[:, None, :] < logprobs[:, :, None]) & scored[:, None, :]
-        equal = (logprobs[:, None, :] == logprobs[:, :, None]) & scored[:, None, :]
+    def ranks(logprobs: Tensor, known: Tensor) -> Tensor:
+        less = (logprobs[:, None, :] < logprobs[:, :, None]) & known[:, None, :]
+        equal = (logprobs[:, None, :] == logprobs[:, :, None]) & known[:, None, :]
         return less.sum(-1) + (equal.sum(-1) - 1) / 2
 
-    rank = index.map(ranks, logprobs, scored).to(rollouts.precise_rewards.dtype)
-    size = index.sum(scored.to(rank.dtype))[index.group].clamp(min=1)
-    return Adjusted.from_weights(rollouts, 1 - beta * rank / size)
+    rank = index.map(ranks, logprobs, known).to(rollouts.precise_rewards.dtype)
+    size = index.sum(known.to(rank.dtype))[index.group].clamp(min=1)
+    return Adjusted.from_weights(rollouts, torch.where(known, 1 - beta * rank / size, 1.0))

@@ -34,12 +34,8 @@ def normalized(rollouts: Rollouts, weights: Tensor, normalize: str | None) -> Te
 
 def signed(rollouts: Rollouts, weights: Tensor, negative: str) -> Tensor:
     """Weights (N,) after the rule for R < 0: "scale" R·w, "keep" R, "mirror" R·(2 − min(w, 1))."""
-    below = rollouts.rewards < 0
-    if negative == "scale":
-        return weights
-    if negative == "keep":
-        return torch.where(below, 1.0, weights)
-    return torch.where(below, 2 - weights.clamp(max=1), weights)
+    below_0 = {"scale": weights, "keep": torch.ones_like(weights), "mirror": 2 - weights.clamp(max=1)}
+    return torch.where(rollouts.rewards < 0, below_0[negative], weights)
 
 
 def ordered(rollouts: Rollouts, weights: Tensor, wrong: str) -> Tensor:
