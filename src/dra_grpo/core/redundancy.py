@@ -14,8 +14,8 @@ from dra_grpo.errors import UsageError
 LINEAR_KERNELS = ("cosine", "cosine_shifted")
 """Kernels whose graph cut is an inner product with the group's sum: O(N·D), no pairwise matrix."""
 
-LINEAR_FROM = 8
-"""The group size from which that is faster than the matrix."""
+LINEAR_FROM = 512
+"""G·D from which that is faster than the matrix."""
 
 
 def redundancy(
@@ -52,7 +52,7 @@ def redundancy(
     company = rollouts.is_correct if correct_only else rollouts.scored
 
     def measured(x: Tensor, scored: Tensor, company: Tensor) -> Tensor:
-        if smi == "graph_cut" and kernel in LINEAR_KERNELS and x.shape[1] >= LINEAR_FROM:
+        if smi == "graph_cut" and kernel in LINEAR_KERNELS and x.shape[1] > 1 and x[0].numel() >= LINEAR_FROM:
             value = graph_cut_of_rows(x, company)
             others = company.sum(-1, keepdim=True) - company.long()
             return value if kernel == "cosine" else (value + others) / 2

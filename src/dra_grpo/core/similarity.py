@@ -56,8 +56,12 @@ def cosine_similarity(embeddings: Tensor) -> Tensor:
                 [0.7071, 1.0000, 0.0000],
                 [0.0000, 0.0000, 1.0000]])
     """
-    u = unit_rows(embeddings)
-    with torch.autocast(u.device.type, enabled=False):  # autocast would multiply in 16 bits
+    x, norm = rows_and_norms(embeddings)
+    G, D = x.shape[-2:]
+    with torch.autocast(x.device.type, enabled=False):  # autocast would multiply in 16 bits
+        if G < D:  # dividing whichever is smaller, products or rows
+            return set_diagonal(x @ x.mT / norm / norm.mT)
+        u = x / norm
         return set_diagonal(u @ u.mT)
 
 
