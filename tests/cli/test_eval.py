@@ -72,7 +72,7 @@ def test_compare(two_runs, capsys):
         (["m", "--tasks", "aime24", "--samples", "4,amc23=2"], "--samples got 'amc23=2'; expected one of --tasks"),
         (["m", "--tasks", "aime24", "--data", "aime24"], "--data got 'aime24'; expected one of --tasks, each once"),
         (["m", "--tasks", "aime24", "--data", "aime24=a", "aime24=b"], "--data got 'aime24=b'; expected one of"),
-        (["m", "--tasks", "aime24", "--data", "aime24=/no.jsonl"], "aime24: there is no file or folder /no.jsonl"),
+        (["m", "--tasks", "aime24", "--data", "aime24=/no.jsonl"], "aime24: no file or folder at '/no.jsonl'"),
         (["m", "--tasks", "aime24", "--columns", "q"], "columns has 'q'; expected ROLE=COLUMN"),
         (["m", "--tasks", "aime24", "--columns", "aime24.awnser=q"], "'aime24.awnser'; did you mean 'aime24.answer'"),
         (["m", "--tasks", "aime24", "--columns", "amc23.id=q"], "columns has no role 'amc23.id'; did you mean"),

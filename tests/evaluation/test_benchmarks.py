@@ -135,7 +135,7 @@ def test_ids_that_repeat_are_not_ids(written):
     found = load_problems(BENCHMARKS["math500"], written([{"id": 1, "problem": p, "answer": "1"} for p in "PQ"]))
     assert [problem.id for problem in found.problems] == ["0", "1"]
     file = written([{"id": 1, "problem": p, "answer": "1"} for p in "PQ"])
-    with pytest.raises(UsageError, match="column 'id' has 1 different ids in 2 rows"):
+    with pytest.raises(UsageError, match="the ids in column 'id' are not all different"):
         load_problems(BENCHMARKS["math500"], file, {"id": "id"})
 
 
@@ -164,7 +164,7 @@ def test_half_a_surrogate_pair_is_said_before_anything_is_sampled(column, writte
 
 
 def test_files_that_are_not_there_or_empty(tmp_path):
-    with pytest.raises(UsageError, match="math500: there is no file or folder"):
+    with pytest.raises(UsageError, match=r"math500: no file or folder at .*none\.jsonl"):
         load_problems(BENCHMARKS["math500"], tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(UsageError, match=r"math500: .* has no rows"):

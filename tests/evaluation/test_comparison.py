@@ -25,7 +25,7 @@ def results(seed: int, samples: int = 8, gain: float = 0.0, problems=(("aime24",
             metrics = {f"avg@{samples}": correct / samples, "distinct": float(draws.integers(1, 5)), "truncated": 0.0,
                        "tokens": float(draws.integers(50, 99))}  # fmt: skip
             rows.append(ProblemResults(str(i), f"{name}{i}", samples, correct, metrics))
-        task = TaskResults(count, samples, [], "r1", 0.6, 0.95, 100, "boxed", {}, None, {}, rows, {})
+        task = TaskResults(count, samples, [], {"template": "r1"}, "boxed", {}, None, {}, rows, {})
         tasks[name] = replace(task, **changes)
     return Results(f"model {seed}", "server", 0, [], tasks, None, {})
 

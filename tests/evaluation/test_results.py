@@ -9,7 +9,7 @@ import pytest
 
 from dra_grpo.evaluation.benchmarks import Problem
 from dra_grpo.evaluation.results import curve_points, problem_metrics
-from dra_grpo.evaluation.sampler import Sample
+from dra_grpo.evaluation.samples import Sample
 from dra_grpo.evaluation.scoring import Scored, score
 from dra_grpo.tasks import countdown
 from dra_grpo.tasks.countdown import accepted_texts, distinct_solutions

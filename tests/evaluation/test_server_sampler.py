@@ -8,7 +8,7 @@ import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import TEMPLATES, Problem
-from dra_grpo.evaluation.sampler import Decoding, Sample, all_requests
+from dra_grpo.evaluation.samples import Decoding, Sample, all_requests
 from dra_grpo.evaluation.server_sampler import ServerSampler
 from dra_grpo.evaluation.settings import EvalSettings
 
@@ -21,7 +21,7 @@ def requests(template="r1", samples=2):
 
 
 def sampler_of(url, concurrency=32, **changes):
-    settings = EvalSettings("m", ("aime24",), Path(), "server", url=url, batch_size=concurrency, **changes)
+    settings = EvalSettings("m", ("aime24",), Path(), engine="server", url=url, batch_size=concurrency, **changes)
     return ServerSampler(settings)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import TEMPLATES
-from dra_grpo.evaluation.sampler import Decoding, Request, Sample
+from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 
 pytest.importorskip("transformers")
@@ -23,9 +23,9 @@ DRAWN = {}  # prompt -> tokens that the model would draw, were it never stopped
 
 
 class SamplingParams:
-    def __init__(self, n, temperature, top_p, max_tokens, seed, stop, stop_token_ids, output_kind):
+    def __init__(self, n, temperature, top_p, max_tokens, seed, stop_token_ids, output_kind):
         assert n == 1 and output_kind is RequestOutputKind.FINAL_ONLY
-        self.max_tokens, self.stop, self.stop_token_ids = max_tokens, stop or [], stop_token_ids or []
+        self.max_tokens, self.stop_token_ids = max_tokens, stop_token_ids or []
 
 
 class LLM:
@@ -50,9 +50,6 @@ class LLM:
                 reason = "stop"
                 break
             text = self.tokenizer.decode(ids, skip_special_tokens=True)
-            if stops := [text.index(stop) for stop in params.stop if stop in text]:
-                reason, text = "stop", text[: min(stops)]
-                break
         completion = SimpleNamespace(text=text, token_ids=ids, finish_reason=reason)
         return [SimpleNamespace(request_id=request_id, finished=True, outputs=[completion])]
 """
@@ -77,7 +74,7 @@ def vllm(tmp_path, monkeypatch):
 def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
     from dra_grpo.evaluation.vllm_sampler import VllmSampler
 
-    sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), "vllm"))
+    sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), engine="vllm"))
     encode, template = sampler.tokenizer.encode, TEMPLATES["qwen-math"]
     requests = [Request(str(i), 0, template.prompt(f"What is {i}?"), i) for i in range(4)]
     after = ["a<|im_end|>\n<|im_start|>user", "b<|endoftext|>c", "long and longer", "d"]
@@ -94,7 +91,7 @@ def test_a_stop_text_that_is_a_special_token_ends_a_sample(vllm, tiny_model):
 def test_a_prompt_beyond_the_context_is_one_line(vllm, tiny_model):
     from dra_grpo.evaluation.vllm_sampler import VllmSampler
 
-    sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), "vllm", context=5))
+    sampler = VllmSampler(EvalSettings(str(tiny_model), ("aime24",), Path(), engine="vllm", context=5))
     requests = [Request("0", 0, "What is the sum of all numbers from 1 to 100?", 0)]
     with pytest.raises(UsageError, match=r"vLLM refuses a prompt of \d+ tokens: .* the maximum model length of 5"):
         next(sampler.sample(requests, Decoding(0.6, 0.95, 12)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import SUPPRESS
-from dataclasses import asdict
+from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,28 +26,12 @@ EVAL: dict[str, dict[str, Any]] = {
     "--columns": {"help": "which column is the problem, the answer, the id: problem=question,answer=gold for all "
                   "tasks, math500.problem=question for one; dots reach into mappings"},
     "--column": {"nargs": "*", "help": SUPPRESS},
-    "--limit": {"type": int, "help": "the first so many problems of each task"},
-    "--engine": {"default": "transformers", "choices": ["transformers", "vllm", "server"],
-                 "help": "(default: %(default)s)"},
-    "--template": {"help": "r1, qwen-math, paper or plain (default: r1; plain for countdown)"},
-    "--extract": {"default": "boxed", "choices": ["boxed", "lenient"], "help": "boxed: the answer is in a box, as "
-                  "rewards want it; lenient: also 'The answer is', '####' or the last number (default: %(default)s)"},
-    "--temperature": {"type": float, "help": "default: 0.6; 1 for countdown"},
-    "--top-p": {"type": float, "help": "default: 0.95; 1 for countdown"},
-    "--max-new-tokens": {"type": int, "help": "default: 32768; 64 for countdown"},
-    "--seed": {"type": int, "default": 0, "help": "draws the samples (default: %(default)s)"},
-    "--batch-size": {"type": int, "default": 32, "help": "prompts a batch, or requests in flight to a server "
-                     "(default: %(default)s)"},
-    "--dtype": {"default": "auto", "choices": ["auto", "float32", "bfloat16", "float16"],
-                "help": "of the weights (default: the checkpoint's)"},
-    "--revision": {"help": "of a Hub model"},
-    "--url": {"help": "of the server, such as http://127.0.0.1:8000/v1"},
-    "--key-variable": {"help": "environment variable with the server's API key"},
-    "--devices": {"type": int, "help": "GPUs at work: what vLLM spreads over, and what is billed"},
-    "--context": {"type": int, "help": "vLLM: longest prompt and completion together"},
     "--price-per-gpu-hour": {"type": float, "dest": "price", "metavar": "PRICE", "help": "prints what it cost"},
     "--no-plot": {"action": "store_true", "help": "do not draw pass_at_k.svg"},
 }  # fmt: skip
+"""Flags beside those of the fields of `EvalSettings`."""
+
+KINDS = {"int": int, "float": float, "str": str}
 COMPARE: dict[str, dict[str, Any]] = {
     "first": {"help": "folder of an evaluation, or its results.json"},
     "second": {"help": "the one to compare with it; differences are second minus first"},
@@ -63,7 +47,10 @@ def run(arguments: list[str]) -> int:
     """Run `dra-grpo eval ARGUMENTS`."""
     if arguments[:1] == ["compare"]:
         return _compare(**_parsed("dra-grpo eval compare", COMPARE, arguments[1:]))
-    chosen = _parsed("dra-grpo eval", EVAL, arguments)
+    from dra_grpo.evaluation.settings import EvalSettings
+
+    flags = {f"--{one.name.replace('_', '-')}": _flag(one) for one in fields(EvalSettings) if one.metadata}
+    chosen = _parsed("dra-grpo eval", EVAL | flags, arguments)
     plot = not chosen.pop("no_plot")
     settings = _settings(**chosen)
     if plot:
@@ -92,13 +79,18 @@ def _compare(first: str, second: str, metric: str, detect: float | None, json: P
     from dra_grpo.files import write_json
 
     size = None if detect is None else detect / 100
-    comparison = compare(load_results(first), load_results(second), metric, size)
-    print(f"first:  {comparison.first}\nsecond: {comparison.second}\nmetric: {metric}\n")
-    print("\n".join([table(*comparison_table(comparison)), "", EXPLANATION, *needed(comparison)]))
-    print("\n".join(f"note: {note}" for note in comparison.notes))
+    sides = load_results(first), load_results(second)
+    comparison = compare(*sides, metric, size)
+    models = [side.model for side in sides]
+    print(f"first:  {models[0]}\nsecond: {models[1]}\nmetric: {metric}\n\n{table(*comparison_table(comparison))}\n")
+    print("\n".join([EXPLANATION, *needed(comparison), *(f"note: {note}" for note in comparison.notes)]))
     if json:
-        write_json(json, asdict(comparison))
+        write_json(json, {"models": models, **asdict(comparison)})
     return 0
+
+
+def _flag(one: Field[Any]) -> dict[str, Any]:
+    return {"type": KINDS[str(one.type).partition(" ")[0]], "default": one.default, **one.metadata}
 
 
 def _parsed(program: str, options: dict[str, dict[str, Any]], arguments: list[str]) -> dict[str, Any]:

@@ -19,8 +19,7 @@ from dra_grpo.tasks.data import inside
 from dra_grpo.tasks.prompts import SYSTEM_PROMPTS
 from dra_grpo.tasks.source import Row, read_rows
 
-Messages = list[dict[str, str]]
-Prompt = str | Messages
+Prompt = str | list[dict[str, str]]
 """A text that the model continues as it stands, or messages for its own chat template."""
 
 INSTRUCTION = r"Please reason step by step, and put your final answer within \boxed{}."
@@ -38,14 +37,14 @@ class Template:
 
     Attributes:
         prompt: problem -> prompt.
-        stop: texts at which a completion ends, beside the model's own end token.
+        stop: tokens, as texts, at which a completion ends, beside the model's own end token.
     """
 
     prompt: Callable[[str], Prompt]
     stop: tuple[str, ...] = ()
 
 
-def _chat(**turns: str) -> Messages:
+def _chat(**turns: str) -> Prompt:
     return [{"role": role, "content": text} for role, text in turns.items()]
 
 
@@ -174,9 +173,7 @@ def _rows(benchmark: Benchmark, file: Path | None) -> list[Row]:
     try:
         if file is None:
             return read_rows(str(benchmark.hub), benchmark.config, benchmark.split)
-        if not file.exists():
-            raise UsageError(f"there is no file or folder {file}")
-        return read_rows(str(file), None, "train" if file.is_file() else benchmark.split)
+        return read_rows(str(file.resolve()), None, "train" if file.is_file() else benchmark.split)
     except UsageError as error:
         reason = str(error).partition(";")[0]  # what follows is advice for training
         raise UsageError(f"{benchmark.name}: {reason}; give a local file with --data {benchmark.name}=PATH") from error
@@ -213,16 +210,13 @@ def _column(rows: Sequence[Row], columns: Mapping[str, str], role: str, place: s
 
 
 def _ids(rows: Sequence[Row], columns: Mapping[str, str], place: str) -> list[str]:
-    if "id" in columns:
-        ids = [str(value) for value in _column(rows, columns, "id", place)]
-        if len(set(ids)) < len(rows):
-            raise UsageError(
-                f"{place}: column {columns['id']!r} has {len(set(ids))} different ids in {len(rows)} rows"
-            )
-        return ids
-    for name in COLUMNS["id"]:
-        if len(ids := {str(row[name]): None for row in rows if row.get(name) is not None}) == len(rows):
+    """Those of the column that is named, else of the first usual one where they differ, else the rows' numbers."""
+    named = [_column(rows, columns, "id", place)] if "id" in columns else None
+    for values in named or [[row.get(name) for row in rows] for name in COLUMNS["id"]]:
+        if None not in values and len(ids := {str(value): None for value in values}) == len(rows):
             return list(ids)
+    if named:
+        raise UsageError(f"{place}: the ids in column {columns['id']!r} are not all different; name another")
     return [str(number) for number in range(len(rows))]
 
 

@@ -51,15 +51,12 @@ class Comparison:
     """Two evaluations side by side.
 
     Attributes:
-        first, second: the models.
         metric: what is compared.
         tasks: benchmark -> difference.
         average: over benchmarks, each counting the same; None for one.
         notes: what differs besides.
     """
 
-    first: str
-    second: str
     metric: str
     tasks: dict[str, Difference]
     average: Difference | None
@@ -96,7 +93,7 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
         samples = [side[0].samples for side in pairs[name]]
         need = None if detect is None else statistics.detection(detect, noise)
         tasks[name] = Difference(len(before), samples, *means, p, p_holm, noise and noise.stderr, need)
-    return Comparison(first.model, second.model, metric, tasks, _average(tasks, values), notes)
+    return Comparison(metric, tasks, _average(tasks, values), notes)
 
 
 def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) -> list[list[ProblemResults]]:
@@ -110,9 +107,10 @@ def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) 
             raise UsageError(f"{name}: problem {id!r} or its gold differs between the two; evaluate both on one file")
     if len(shared) < max(len(before), len(after)):
         notes.append(f"{name}: on the {len(shared)} problems that both have, of {len(before)} and {len(after)}")
-    for setting in ("template", "temperature", "top_p", "max_new_tokens", "extract"):
-        if (one := getattr(first, setting)) != (other := getattr(second, setting)):
-            notes.append(f"{name}: {setting} differs, {one} and {other}")
+    before_asked, after_asked = ({**side.asked, "extract": side.extract} for side in (first, second))
+    for name_asked, one in before_asked.items():
+        if one != (other := after_asked[name_asked]):
+            notes.append(f"{name}: {name_asked} differs, {one} and {other}")
     return [[side[id] for id in shared] for side in (before, after)]
 
 

@@ -18,8 +18,7 @@ from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.benchmarks import BENCHMARKS, TEMPLATES, Problem, load_problems
 from dra_grpo.evaluation.exact import exact_probabilities, exact_results
 from dra_grpo.evaluation.results import ProblemResults, Results, TaskResults, problem_metrics
-from dra_grpo.evaluation.sampler import all_requests
-from dra_grpo.evaluation.samples import SampleFile, claim, samples_file
+from dra_grpo.evaluation.samples import SampleFile, all_requests, claim, samples_file
 from dra_grpo.evaluation.scoring import score
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.evaluation.statistics import average, bounds, estimate, spread
@@ -27,12 +26,6 @@ from dra_grpo.files import locked, write_json, write_json_lines
 from dra_grpo.grading.answers import check_golds
 from dra_grpo.registry import load_path
 from dra_grpo.tasks import countdown
-
-SAMPLERS = {
-    "transformers": "dra_grpo.evaluation.transformers_sampler:TransformersSampler",
-    "vllm": "dra_grpo.evaluation.vllm_sampler:VllmSampler",
-    "server": "dra_grpo.evaluation.server_sampler:ServerSampler",
-}
 
 
 def evaluate(settings: EvalSettings) -> Results:
@@ -50,7 +43,7 @@ def evaluate(settings: EvalSettings) -> Results:
 
     @cache
     def engine() -> Any:  # grading what is there already needs none
-        return load_path(SAMPLERS[settings.engine])(settings)
+        return load_path(f"{__package__}.{settings.engine}_sampler:{settings.engine.title()}Sampler")(settings)
 
     with locked(settings.out, "evaluation", "--out"):
         asked = {task: {"problems": found.digest, **settings.asked(task)} for task, found in loaded.items()}
@@ -87,8 +80,6 @@ def _check_golds(task: str, problems: Sequence[Problem]) -> list[str]:
 
 def _drawn(task: str, problems: Sequence[Problem], settings: EvalSettings, engine: Callable[[], Any]) -> SampleFile:
     """The task's samples, complete."""
-    from tqdm import tqdm
-
     file = SampleFile(samples_file(settings.out, task))
     template = TEMPLATES[settings.asked(task)["template"]]
     requests = all_requests(problems, template, settings.count(task), settings.seed, task)
@@ -98,15 +89,19 @@ def _drawn(task: str, problems: Sequence[Problem], settings: EvalSettings, engin
     last = time.monotonic()  # loading counts
     sampler = engine()
     done = shown = len(requests) - len(missing)
-    with tqdm(desc=task, initial=done, total=len(requests), unit="sample", disable=None) as bar:
-        for samples in sampler.sample(missing, settings.decoding(task)):
-            now = time.monotonic()
-            file.append(samples, now - last, sampler.devices)
-            last, done = now, done + len(samples)
-            bar.update(len(samples))
-            if bar.disable and (10 * (done - shown) >= len(requests) or done == len(requests)):
-                shown = done  # no terminal: a line every ten percent
-                print(f"{task}: {shown} of {len(requests)} samples", file=sys.stderr, flush=True)
+    parts, end = (100, "\r") if sys.stderr.isatty() else (10, "\n")
+    for samples in sampler.sample(missing, settings.decoding(task)):
+        now = time.monotonic()
+        file.append(samples, now - last, sampler.devices)
+        last, done = now, done + len(samples)
+        if parts * (done - shown) >= len(requests) or done == len(requests):
+            shown = done
+            print(
+                f"{task}: {done} of {len(requests)} samples",
+                end=end if done < len(requests) else "\n",
+                file=sys.stderr,
+                flush=True,
+            )
     return file
 
 
@@ -126,7 +121,7 @@ def _task(
         problems=len(rows),
         samples=settings.count(task),
         unscorable=[one.problem.id for one in scored if one.correct is None],
-        **settings.asked(task),
+        asked=settings.asked(task),
         extract=settings.extract,
         metrics={name: estimate([row.metrics[name] for row in rows], bounds(name)) for name in rows[0].metrics},
         stderr_samples=noise and noise.stderr,

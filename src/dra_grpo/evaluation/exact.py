@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
+from dra_grpo.embedders.policy import right_padded
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.statistics import bounds, estimate
 from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, problems, solution_key
@@ -189,13 +189,8 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 @torch.no_grad()
 def _logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
     """log p(completion | prompt) of each row, (rows,) float64 on the CPU."""
-    ids = pad_sequence([torch.tensor(prompt + completion) for prompt, completion in rows], batch_first=True)
-    prompt_ends = torch.tensor([[len(prompt)] for prompt, _ in rows])
-    ends = torch.tensor([[len(prompt) + len(completion)] for prompt, completion in rows])
-    positions = torch.arange(ids.shape[1])
-    ids, mask = ids.to(model.device), (positions < ends).to(model.device)
-    scored = ((positions >= prompt_ends) & (positions < ends))[:, 1:].to(model.device)
-    logits = model(input_ids=ids, attention_mask=mask.long()).logits[:, :-1][scored]
+    ids, mask, scored = right_padded(*zip(*rows, strict=True), model.device)
+    logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    logprobs = logits.log_softmax(-1).gather(-1, ids[:, 1:][scored].unsqueeze(-1)).squeeze(-1)
-    return torch.stack([row.double().sum() for row in logprobs.cpu().split(scored.sum(-1).tolist())])
+    logprobs = logits.log_softmax(-1).gather(-1, ids[:, 1:].unsqueeze(-1)).squeeze(-1)
+    return logprobs.double().masked_fill(~scored[:, 1:], 0.0).sum(-1).cpu()

@@ -71,7 +71,7 @@ class TaskResults:
         problems: how many could be scored.
         samples: a problem, n.
         unscorable: ids of problems whose gold allows no comparison; they count nowhere.
-        template, temperature, top_p, max_new_tokens: how it was asked and sampled.
+        asked: how it was asked and sampled: template, temperature, top_p, max_new_tokens.
         extract: where answers were looked for.
         metrics: name -> estimate over problems.
         stderr_samples: of avg@n for these very problems, from sampling alone; None with one sample a problem.
@@ -83,10 +83,7 @@ class TaskResults:
     problems: int
     samples: int
     unscorable: list[str]
-    template: str
-    temperature: float
-    top_p: float
-    max_new_tokens: int
+    asked: dict[str, Any]
     extract: str
     metrics: dict[str, Estimate]
     stderr_samples: float | None
@@ -201,7 +198,7 @@ def published_table(results: Results) -> Table | None:
         [results.model, f"{average:.1f}", own, " ".join(str(task.samples) for task in five), source]
     ]
     for model, points, samples, place in PUBLISHED:
-        error = None if samples is None else ONE_SAMPLE_STDERR / sqrt(samples)
+        error = samples and ONE_SAMPLE_STDERR / sqrt(samples)
         rows.append([model, f"{points:.1f}", _points(error), samples or "not said", place])
     return ["Model", "Average of five", "± (samples alone, 95%)", "Samples", "Source"], rows
 
@@ -211,20 +208,18 @@ def remarks(results: Results) -> list[str]:
     notes = [*results.notes]
     for name, task in results.tasks.items():
         cut, unboxed = task.metrics["truncated"].value, task.grades.get("unboxed", 0) / task.problems / task.samples
-        if task.unscorable:
-            shown = ", ".join(task.unscorable[:8])
-            notes.append(
-                f"{name}: {len(task.unscorable)} problems left out, nothing compares with their gold: {shown}"
-            )
-        if cut > 0:
-            notes.append(f"{name}: {cut:.1%} of the samples met the limit of {task.max_new_tokens} tokens")
-        if task.extract != "boxed":
-            notes.append(f"{name}: answers were read with --extract {task.extract}, which takes more than a box")
-        elif unboxed > MANY_UNBOXED:
-            notes.append(
-                f"{name}: {unboxed:.1%} of the samples have no answer in a box and count as wrong; --extract lenient "
-                "reads other answers too, from the same samples"
-            )
+        shown = ", ".join(task.unscorable[:8])
+        said = [
+            (task.unscorable, f"{len(task.unscorable)} problems left out, nothing compares with their gold: {shown}"),
+            (cut, f"{cut:.1%} of the samples met the limit of {task.asked['max_new_tokens']} tokens"),
+            (task.extract != "boxed", f"answers were read with --extract {task.extract}, which takes more than a box"),
+            (
+                task.extract == "boxed" and unboxed > MANY_UNBOXED,
+                f"{unboxed:.1%} of the samples have no answer in a box and count as wrong; --extract lenient reads "
+                "other answers too, from the same samples",
+            ),
+        ]
+        notes += [f"{name}: {text}" for holds, text in said if holds]
     return [*(f"note: {note}" for note in notes), f"sampling took {cost_line(results.cost)}"]
 
 

@@ -9,10 +9,13 @@ from hashlib import blake2b
 from typing import Any
 
 from dra_grpo.evaluation.benchmarks import Problem
-from dra_grpo.evaluation.sampler import Sample
+from dra_grpo.evaluation.samples import Sample
 from dra_grpo.grading.answers import read_gold
 from dra_grpo.grading.grader import grader
 from dra_grpo.tasks import countdown
+
+Samples = Mapping[tuple[str, int], Sample]
+"""By problem id and number."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,7 @@ class Scored:
 
 
 def score(
-    task: str,
-    problems: Sequence[Problem],
-    samples: Mapping[tuple[str, int], Sample],
-    count: int,
-    extract: Any = "boxed",
+    task: str, problems: Sequence[Problem], samples: Samples, count: int, extract: Any = "boxed"
 ) -> list[Scored]:
     """Grade the first `count` samples of every problem.
 

@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 from dra_grpo.completions import policy_text
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.sampler import Decoding, Request, Sample
+from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.server import OpenAIServer
 
@@ -33,8 +33,7 @@ class ServerSampler:
     def __init__(self, settings: EvalSettings):
         self.server = OpenAIServer(settings.url or "", TIMEOUT, key_variable=settings.key_variable)
         self.server.headers()  # a key that is not set is better said now than by every thread
-        self.model = settings.model
-        self.concurrency = settings.batch_size
+        self.settings = settings
         self.devices = settings.devices or 0
 
     def sample(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[list[Sample]]:
@@ -52,7 +51,7 @@ class ServerSampler:
 
         try:
             # Daemons: whoever stops the evaluation does not wait for answers that are still being written.
-            for _ in range(min(self.concurrency, len(requests))):
+            for _ in range(min(self.settings.batch_size, len(requests))):
                 Thread(target=work, daemon=True).start()
             for _ in requests:
                 outcome = came.get()
@@ -65,7 +64,7 @@ class ServerSampler:
     def _draw(self, request: Request, decoding: Decoding) -> Sample:
         chat = not isinstance(request.prompt, str)
         body = {
-            "model": self.model,
+            "model": self.settings.model,
             "messages" if chat else "prompt": request.prompt,
             "max_tokens": decoding.max_new_tokens,
             "temperature": decoding.temperature,

@@ -10,10 +10,15 @@ from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import BENCHMARKS, COLUMNS, TEMPLATES
-from dra_grpo.evaluation.sampler import Decoding
+from dra_grpo.evaluation.samples import Decoding
 
 WEIGHTS = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*.json", "chat_template.jinja")
 """What of a model's folder changes the samples; results and reports may lie beside it."""
+
+
+def _option(default: Any, help: str, *choices: str) -> Any:
+    """A field that is a flag of the command line as it stands."""
+    return field(default=default, metadata={"help": help, "choices": choices or None})
 
 
 @dataclass(frozen=True)
@@ -46,25 +51,25 @@ class EvalSettings:
     model: str
     tasks: tuple[str, ...]
     out: Path
-    engine: str = "transformers"
     samples: int | Mapping[str, int] | None = None
     data: Mapping[str, Path] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
-    limit: int | None = None
-    template: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_new_tokens: int | None = None
-    extract: str = "boxed"
-    seed: int = 0
-    batch_size: int = 32
-    dtype: str = "auto"
-    revision: str | None = None
-    url: str | None = None
-    key_variable: str | None = None
-    devices: int | None = None
-    context: int | None = None
     price: float | None = None
+    limit: int | None = _option(None, "the first so many problems of each task")
+    engine: str = _option("transformers", "what draws the samples", "transformers", "vllm", "server")
+    template: str | None = _option(None, "r1, qwen-math, paper or plain (default: r1; plain for countdown)")
+    temperature: float | None = _option(None, "default: 0.6; 1 for countdown")
+    top_p: float | None = _option(None, "default: 0.95; 1 for countdown")
+    max_new_tokens: int | None = _option(None, "default: 32768; 64 for countdown")
+    extract: str = _option("boxed", "where answers stand; lenient: not only in boxes", "boxed", "lenient")
+    seed: int = _option(0, "draws the samples")
+    batch_size: int = _option(32, "prompts a batch, or requests in flight to a server")
+    dtype: str = _option("auto", "of the weights", "auto", "float32", "bfloat16", "float16")
+    revision: str | None = _option(None, "of a Hub model")
+    url: str | None = _option(None, "of the server, such as http://127.0.0.1:8000/v1")
+    key_variable: str | None = _option(None, "environment variable with the server's API key")
+    devices: int | None = _option(None, "GPUs at work: what vLLM spreads over, and what is billed")
+    context: int | None = _option(None, "vLLM: longest prompt and completion together")
 
     def __post_init__(self) -> None:
         if (self.engine == "server") != (self.url is not None):
@@ -103,14 +108,9 @@ class EvalSettings:
     @property
     def identity(self) -> dict[str, Any]:
         """What the samples of every task depend on; beside it there is what is `asked` of each."""
-        return {
-            "model": self.model,
-            "weights": None if self.engine == "server" else model_digest(self.model),
-            "revision": self.revision,
-            "engine": self.engine,
-            "dtype": self.dtype,
-            "seed": self.seed,
-        }
+        weights = None if self.engine == "server" else model_digest(self.model)
+        names = ("model", "revision", "engine", "dtype", "seed")
+        return {name: getattr(self, name) for name in names} | {"weights": weights}
 
 
 def model_digest(model: str) -> str | None:

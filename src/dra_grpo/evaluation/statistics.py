@@ -257,9 +257,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Source: Holm, 1979.
     """
-    adjusted = [0.0] * len(p_values)
-    highest = 0.0
-    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
+    order, count = np.argsort(p_values), len(p_values)
+    adjusted = np.empty(count)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, np.take(p_values, order) * (count - np.arange(count))))
+    return adjusted.tolist()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.benchmarks import Prompt
-from dra_grpo.evaluation.sampler import Decoding, Request, Sample
+from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.hub import model_folder
 
@@ -33,7 +33,7 @@ class TransformersSampler:
         require("transformers", "trl", "the transformers engine")
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        self.batch_size = settings.batch_size
+        self.settings = settings
         with loading(settings.model) as model:
             where: dict[str, Any] = {"pretrained_model_name_or_path": model, "revision": settings.revision or "main"}
             self.tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -61,17 +61,15 @@ class TransformersSampler:
             UsageError: a prompt and the limit on new tokens together exceed the model's context, or it computes NaN.
         """
         ends = self.ends | stop_tokens(self.tokenizer, decoding)
-        for start in range(0, len(requests), self.batch_size):
-            batch = requests[start : start + self.batch_size]
+        for start in range(0, len(requests), self.settings.batch_size):
+            batch = requests[start : start + self.settings.batch_size]
             rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
             self._check_context(max(map(len, rows)), decoding.max_new_tokens)
             generated = self._generate(rows, [request.seed for request in batch], decoding, ends)
             samples = []
             for request, ids in zip(batch, generated, strict=True):
-                text = self.tokenizer.decode(ids, skip_special_tokens=True)
-                stops = [text.index(stop) for stop in decoding.stop if stop in text]
-                ended = bool(stops) or ids[-1] in ends
-                text = text[: min(stops, default=None)]
+                ended = ids[-1] in ends
+                text = self.tokenizer.decode(ids[:-1] if ended else ids, skip_special_tokens=True)
                 samples.append(Sample(request.id, request.number, text, len(ids), truncated=not ended))
             yield samples
 
@@ -94,26 +92,18 @@ class TransformersSampler:
         output = self.model.generate(
             input_ids=ids.to(self.model.device),
             attention_mask=mask.to(self.model.device),
-            generation_config=GenerationConfig(
-                do_sample=False,
-                max_new_tokens=decoding.max_new_tokens,
-                eos_token_id=sorted(ends) or None,
-                pad_token_id=pad,
-                stop_strings=list(decoding.stop) or None,
-            ),
             logits_processor=LogitsProcessorList([chosen]),
-            tokenizer=self.tokenizer,
+            generation_config=GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad),
+            max_new_tokens=decoding.max_new_tokens,
         )
-        return [_up_to_end(row, ends, pad) for row in output[:, width:].tolist()]
+        return [_up_to_end(row, ends) for row in output[:, width:].tolist()]
 
     def _check_context(self, prompt: int, new: int) -> None:
         context = getattr(self.model.config, "max_position_embeddings", None)
         if context is not None and prompt + new > context:
-            advice = (
-                f"set --max-new-tokens {context - prompt} or less" if prompt < context else "leave the problem out"
-            )
             raise UsageError(
-                f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}; {advice}"
+                f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}; set "
+                f"--max-new-tokens {max(0, context - prompt)} or less, or leave the problem out"
             )
 
 
@@ -138,7 +128,7 @@ def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
     """The token ids of a prompt: a text as it stands, messages by the tokenizer's chat template.
 
     Raises:
-        UsageError: the tokenizer has no chat template, or the prompt comes to no token.
+        UsageError: the tokenizer has no chat template.
     """
     if isinstance(prompt, str):
         ids = tokenizer(prompt).input_ids
@@ -147,13 +137,11 @@ def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
     else:  # the template writes the special tokens itself
         text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
         ids = tokenizer(text, add_special_tokens=False).input_ids
-    if not ids:
-        raise UsageError(f"the tokenizer makes no token of the prompt {str(prompt)[:60]!r}; is it this model's?")
     return ids
 
 
 def stop_tokens(tokenizer: Any, decoding: Decoding) -> set[int]:
-    """Stop texts that are one token; decoding leaves special tokens out, so that they are never seen in the text."""
+    """The tokens that end a completion beside the model's own end tokens."""
     vocabulary = tokenizer.get_vocab()
     return {vocabulary[stop] for stop in decoding.stop if stop in vocabulary}
 
@@ -205,11 +193,6 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float, top_p: float) -> T
     return (places if tokens is None else tokens.gather(-1, places)).squeeze(-1)
 
 
-def _up_to_end(row: list[int], ends: set[int], pad: int) -> list[int]:
-    """A row up to and with its first end token, or less the padding that follows a stop text."""
-    for place, token in enumerate(row):
-        if token in ends:
-            return row[: place + 1]
-    while len(row) > 1 and row[-1] == pad:
-        row = row[:-1]
-    return row
+def _up_to_end(row: list[int], ends: set[int]) -> list[int]:
+    """A row up to and with its first end token; what follows is padding."""
+    return row[: next((place for place, token in enumerate(row, 1) if token in ends), len(row))]

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.sampler import Decoding, Request, Sample
+from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.evaluation.transformers_sampler import loading, prompt_ids, stop_tokens
 
@@ -61,7 +61,6 @@ class VllmSampler:
                 top_p=decoding.top_p,
                 max_tokens=decoding.max_new_tokens,
                 seed=request.seed,
-                stop=list(decoding.stop) or None,
                 stop_token_ids=sorted(stop_tokens(self.tokenizer, decoding)) or None,
                 output_kind=RequestOutputKind.FINAL_ONLY,
             )
