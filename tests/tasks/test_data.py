@@ -182,6 +182,7 @@ def test_texts_stay_as_they_are_written(tmp_path):
         ("  ", None, "chat", "the prompt is empty"),
         (3, None, "chat", "the prompt is 3; expected a text, or chat messages"),
         ([], None, "chat", "the messages ask nothing; expected one of the user"),
+        ([3], None, "chat", "expected a text, or chat messages with role and content"),
         ([{"role": "user"}], None, "chat", "expected a text, or chat messages with role and content"),
         ([{"role": "user", "content": "?"}], None, "text", "use prompt_format 'chat'"),
         ([{"role": "system", "content": "!"}], None, "chat", "expected one of the user before any answer"),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dra_grpo.registry import Registry
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
 from dra_grpo.tasks.data import dataset_rows
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """Prompts, and what is known about them.
 
     Attributes:
@@ -31,27 +29,18 @@ class Task:
     rows: Callable[..., list[dict[str, Any]]]
 
 
-def _countdown_rows(split: str, count: int | None = None, size: int = 3, seed: int = 0) -> list[dict[str, Any]]:
+def _countdown(split: str, count: int | None = None, size: int = 3, seed: int = 0) -> list[dict[str, Any]]:
     return [problem.row for problem in problems(split, count, size=size, seed=seed)]  # type: ignore[arg-type]
 
 
-TASKS: Registry[Task] = Registry(
-    "task",
-    "dra_grpo.tasks",
-    {
-        "countdown": Task(
-            "countdown",
-            "reach a target from three or four numbers; every solution is known, so evaluation is exact",
-            ("countdown",),
-            BASE_POLICY,
-            _countdown_rows,
-        ),
-        "dataset": Task(
-            "dataset",
-            "problems of your own or from the Hub: dataset_name is a file, a folder or a Hub id",
-            ("accuracy",),
-            None,
-            dataset_rows,
-        ),
-    },
+_COUNTDOWN = Task(
+    "countdown",
+    "reach a target; all solutions are known, so evaluation is exact",
+    ("countdown",),
+    BASE_POLICY,
+    _countdown,
 )
+_DATASET = Task("dataset", "problems of your own: a file, a folder or a Hub id", ("accuracy",), None, dataset_rows)
+
+TASKS: Registry[Task] = Registry("task", "dra_grpo.tasks", {task.name: task for task in (_COUNTDOWN, _DATASET)})
+"""name -> task."""

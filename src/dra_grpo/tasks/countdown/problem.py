@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dra_grpo.errors import UsageError
 
@@ -81,8 +82,7 @@ class Problem:
         return cls(tuple(map(int, numbers.split(","))), int(target))
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What the verifier found in a text.
 
     Args:

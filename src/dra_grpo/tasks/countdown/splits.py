@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import combinations_with_replacement, islice
@@ -40,8 +41,6 @@ def problems(split: Split, count: int | None = None, size: int = 3, seed: int = 
         raise UsageError(f"split is {split!r}, expected one of {', '.join(get_args(Split))}")
     if size not in SIZES:
         raise UsageError(f"size is {size!r}, expected 3 or 4 numbers in a problem")
-    if count is not None and count < 0:
-        raise UsageError(f"count is {count}, expected 0 or more problems")
     drawn = list(islice(_rounds(split, size, seed), count))
     if count is not None and len(drawn) < count:
         raise UsageError(f"the {split} split has {len(drawn)} problems of {size} numbers, got count={count}")
@@ -66,15 +65,13 @@ def _rounds(split: Split, size: int, seed: int) -> Iterator[Problem]:
         if split_of(numbers) == split
     ]
     multisets.sort(key=lambda numbers: _digest(f"{seed}:{numbers}"))
-    targets = {numbers: _targets(numbers, seed) for numbers in multisets}
-    while multisets:
-        remaining = []
-        for numbers in multisets:
-            target = next(targets[numbers], None)
-            if target is not None:
-                yield Problem(numbers, target)
-                remaining.append(numbers)
-        multisets = remaining
+    queue = deque((numbers, _targets(numbers, seed)) for numbers in multisets)
+    while queue:
+        numbers, targets = queue.popleft()
+        target = next(targets, None)
+        if target is not None:
+            yield Problem(numbers, target)
+            queue.append((numbers, targets))
 
 
 def _targets(numbers: tuple[int, ...], seed: int) -> Iterator[int]:
