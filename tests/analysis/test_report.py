@@ -14,10 +14,11 @@ from dra_grpo.training.run import resolved_yaml
 from dra_grpo.training.settings import parse_settings
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>&\"'{{ 7*7 }}"
-SERIES = (
-    "dra/raw_reward", "reward", "dra/distinct_completions", "dra/similarity", "dra/weight_min", "dra/weight_max",
-    "dra/smi", "dra/effective_sample_size", "dra/raw_zero_variance", "frac_reward_zero_std", "dra/inversions",
-)  # fmt: skip
+SERIES = [
+    f"dra/{name}"
+    for name in ("raw_reward", "adjusted_reward", "distinct_completions", "similarity", "weight_min", "weight_max",
+                 "smi", "effective_sample_size", "raw_zero_variance", "adjusted_zero_variance", "inversions")
+]  # fmt: skip
 CURVES = 6
 NAN = float("nan")
 
@@ -43,7 +44,7 @@ def run(tmp_path):
     """A finished run of the recipe `countdown` with a model that writes HTML."""
     folder = tmp_path / "run"
     write_evaluation(folder, 0.6)
-    write_metrics(folder, [{"step": 1, "reward": 0.5}])
+    write_metrics(folder, [{"step": 1, "dra/adjusted_reward": 0.5}])
     (folder / "metrics.jsonl").open("a").write('{"step": 2, "cut')
     group = {"id": "a", "step": 1, "prompt": HOSTILE, "completions": [HOSTILE, "1+1=2"], "correct": [False, True],
              "rewards": [None, 1.0], "adjusted": [None, 0.5], "smi": [None, 1.0],
@@ -63,6 +64,7 @@ def test_model_output_is_escaped_and_nothing_is_loaded_from_elsewhere(run):
     page = write_report(run).read_text()
     assert HOSTILE not in page
     assert "<script" not in page
+    assert "Content-Security-Policy\" content=\"default-src 'none'" in page
     assert "&lt;script&gt;alert(1)" in page
     assert "{{ 7*7 }}" in page
     assert not re.search(r'(src|href)="(?!#)|url\((?!#)|@import', page)
@@ -142,7 +144,7 @@ def test_runs_are_shown_side_by_side(run, tmp_path):
     write_evaluation(tmp_path / "grpo", 0.8, method="none")
     write_evaluation(tmp_path / "more" / "run", 0.9)
     for other in ("grpo", "more/run"):
-        write_metrics(tmp_path / other, [{"step": 99, "reward": 0.5}])
+        write_metrics(tmp_path / other, [{"step": 99, "dra/adjusted_reward": 0.5}])
     page = write_report(run, [tmp_path / "grpo", run / ".." / "more" / "run", run]).read_text()
     assert lead(page).startswith("DRA (run) took pass@1")
     assert "Plain GRPO reached 0.800" in lead(page)
@@ -169,7 +171,7 @@ def test_a_report_of_the_folder_one_stands_in_has_its_name(run, monkeypatch):
         ([], False, "The run was stopped before its first logged step.", 0),
         ([{"step": 1, "dra/raw_reward": 0.25}], True, "The run trained for 1 step: the mean reward went", 1),
         ([{"step": s, "dra/raw_reward": s / 8} for s in (1, 2)], False, "The run was stopped after 2 steps", 1),
-        ([{"step": 1, "dra/raw_reward": NAN, "dra/smi": None, "reward": "nan"}], True, "The run left no logged", 0),
+        ([{"step": 1, "dra/raw_reward": NAN, "dra/smi": None, "dra/adjusted_reward": "x"}], True, "The run left no", 0),
     ],
 )  # fmt: skip
 def test_a_run_without_evaluation(run, lines, weights, sentence, plots):
@@ -188,7 +190,7 @@ def test_a_run_without_evaluation(run, lines, weights, sentence, plots):
 
 
 def test_one_step_is_a_point_and_zeros_are_not_drawn(run):
-    write_metrics(run, [{"step": 1, "reward": 0.5, "dra/inversions": 0.0}])
+    write_metrics(run, [{"step": 1, "dra/raw_reward": 0.5, "dra/inversions": 0.0}])
     page = write_report(run).read_text()
     assert page.count("<svg") == 2 + 1
     assert "Does a wrong answer ever win?" not in page

@@ -21,7 +21,8 @@ def step_diagnostics(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]
         similarity: mean cosine of two completions of a group, with embeddings.
         weight_min, weight_max: extreme weights.
         effective_sample_size: (Σw)² / Σw², mean over groups, in completions.
-        raw_zero_variance: share of groups whose raw rewards are all equal.
+        raw_zero_variance, adjusted_zero_variance: share of groups whose raw rewards, and whose adjusted rewards or
+            advantages, are all equal.
         inversions: wrong completions that end above a correct one of their group, as a count, where it is known which
             are correct.
     """
@@ -36,7 +37,8 @@ def step_diagnostics(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]
         "weight_min": weights.min() if len(weights) else torch.tensor(torch.nan),
         "weight_max": weights.max() if len(weights) else torch.tensor(torch.nan),
         "effective_sample_size": (total.square() / square)[filled].mean(),
-        "raw_zero_variance": zero_variance(rollouts)[filled].float().mean(),
+        "raw_zero_variance": zero_variance(index, rollouts.rewards)[filled].float().mean(),
+        "adjusted_zero_variance": zero_variance(index, final(adjusted))[filled].float().mean(),
     }
     if adjusted.measures_smi:
         found["smi"] = adjusted.smi[scored].mean()
@@ -47,20 +49,25 @@ def step_diagnostics(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]
     return {name: value.item() for name, value in found.items()}
 
 
-def zero_variance(rollouts: Rollouts) -> Tensor:
-    """bool (B,): all scored raw rewards of the group are equal."""
-    padded = rollouts.index.pad(rollouts.precise_rewards, torch.nan)
+def final(adjusted: Adjusted) -> Tensor:
+    """(N,): what the policy is trained on: advantages where the method gives them, else adjusted rewards."""
+    return adjusted.rewards if adjusted.advantages is None else adjusted.advantages
+
+
+def zero_variance(index: GroupIndex, values: Tensor) -> Tensor:
+    """bool (B,): all values of the group that are numbers are equal, but for rounding."""
+    padded = index.pad(values.double(), torch.nan)
     low = padded.nan_to_num(torch.inf).amin(1)
     high = padded.nan_to_num(-torch.inf).amax(1)
-    return low >= high
+    return high - low <= 1e-6 * torch.maximum(high.abs(), low.abs())
 
 
 def inversions(rollouts: Rollouts, adjusted: Adjusted) -> Tensor:
     """bool (N,): a wrong completion that ends above a correct one of its group, by advantage where there is one."""
     index = rollouts.index
-    final = adjusted.rewards if adjusted.advantages is None else adjusted.advantages
-    lowest_correct = index.pad(torch.where(rollouts.is_correct, final, torch.inf), torch.inf).amin(1)
-    return rollouts.scored & ~rollouts.is_correct & (final > lowest_correct[index.group])
+    values = final(adjusted)
+    lowest_correct = index.pad(torch.where(rollouts.is_correct, values, torch.inf), torch.inf).amin(1)
+    return rollouts.scored & ~rollouts.is_correct & (values > lowest_correct[index.group])
 
 
 def mean_similarity(rollouts: Rollouts) -> Tensor:
