@@ -171,7 +171,7 @@ def test_a_report_of_the_folder_one_stands_in_has_its_name(run, monkeypatch):
         ([], False, "The run was stopped before its first logged step.", 0),
         ([{"step": 1, "dra/raw_reward": 0.25}], True, "The run trained for 1 step: the mean reward went", 1),
         ([{"step": s, "dra/raw_reward": s / 8} for s in (1, 2)], False, "The run was stopped after 2 steps", 1),
-        ([{"step": 1, "dra/raw_reward": NAN, "dra/smi": None, "dra/adjusted_reward": "x"}], True, "The run left no", 0),
+        ([{"step": 1, "dra/raw_reward": NAN, "dra/smi": None, "dra/adjusted_reward": "x"}], True, "The run left", 0),
     ],
 )  # fmt: skip
 def test_a_run_without_evaluation(run, lines, weights, sentence, plots):
