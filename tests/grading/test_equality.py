@@ -192,7 +192,7 @@ CHOICES: Rows = [
     ),
     (r"\textbf{(C)}\ \frac{1}{2}", ["0.5", r"\textbf{C. } 0.5"], [r"\textbf{C. } 0.6", r"\textbf{D. } 0.5"]),
     (r"\text{(C)}", [r"\textbf{(C)}\ 15", "C", "c"], [r"\textbf{(D)}\ 15", "D"]),
-    ("15", ["15"], ["C", r"\textbf{(C)}\ 16"]),
+    ("15", [r"\textbf{(C)}\ 15", "C. 15"], ["C", r"\textbf{(C)}\ 16", r"\textbf{(C)}\ 15\ \textbf{(D)}\ 16"]),
     ("A : B = 2 : 3", [], ["A"]),
     ("x", ["(x)"], ["(x) 15"]),
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import time
 
 import pytest
 
@@ -66,6 +65,12 @@ HOSTILE = {
 GIVEN_UP = ("timeout", "crash", "overlong")
 
 
+def cpu_seconds() -> float:
+    """CPU time of the workers that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_there_are_forty():
     assert len(HOSTILE) == 40
 
@@ -74,14 +79,14 @@ def test_there_are_forty():
 def test_every_verdict_is_right_or_counted(gone):
     grader = Grader(workers=2, seconds=1.0, memory=1 << 30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    start = time.monotonic()
+    spent = cpu_seconds()
     try:
         verdicts = grader.grade([rf"\boxed{{{answer}}}" for answer, _ in HOSTILE.values()], [GOLD] * len(HOSTILE))
-        seconds = time.monotonic() - start
         pids = grader.pool.pids
         after = grader.grade([r"\boxed{\sqrt{25}}", r"\boxed{\sqrt{24}}"], [GOLD] * 2)
     finally:
         grader.pool.close()
+    spent = cpu_seconds() - spent
     mistakes = {
         name: verdict
         for (name, (_, equal)), verdict in zip(HOSTILE.items(), verdicts, strict=True)
@@ -91,11 +96,11 @@ def test_every_verdict_is_right_or_counted(gone):
     assert all(verdict.score == 0.0 for verdict in verdicts if verdict.how in GIVEN_UP)
     assert sum(grader.counts[how] for how in GIVEN_UP) == sum(verdict.how in GIVEN_UP for verdict in verdicts)
     assert grader.counts["timeout"] > 0
-    assert seconds < 60
+    assert spent < len(HOSTILE) * 4  # of CPU: the limit is 1, and a worker that is replaced starts anew
     assert [verdict.score for verdict in after] == [1.0, 0.0]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB: the parent keeps no flood
     assert not pids or gone(pids, 0)
-    print({name: verdict.how for name, verdict in zip(HOSTILE, verdicts, strict=True)}, f"{seconds:.1f} s")
+    print({name: verdict.how for name, verdict in zip(HOSTILE, verdicts, strict=True)}, f"{spent:.1f} s")
 
 
 @pytest.mark.slow

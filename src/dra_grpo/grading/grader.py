@@ -97,16 +97,15 @@ class Grader:
         for question, pair in hard.items():
             how = outcomes[pair]
             decisions[question] = how == "equal", "mathematics" if how in ("equal", "different") else how
-        self._remember(decisions)
-        return decisions
-
-    def _remember(self, decisions: dict[Question, Decision]) -> None:
-        """Keep the latest decisions, but no flood, and none that says more about the machine than about the answer."""
-        for (gold, answer), (equal, how) in decisions.items():
-            if how != "crash" and len(answer) <= MAX_LENGTH:
-                self._known[gold, answer] = equal, how
-        for question in list(self._known)[: max(0, len(self._known) - _MAX_KNOWN)]:
+        # The latest decisions are kept, but no flood, and none that says more about the machine than about the answer.
+        self._known |= {
+            question: decision
+            for question, decision in decisions.items()
+            if decision[1] != "crash" and len(question[1]) <= MAX_LENGTH
+        }
+        for question in list(self._known)[:-_MAX_KNOWN]:
             self._known.pop(question, None)
+        return decisions
 
 
 def _verdict(gold: Gold | None, answer: str | None, decisions: dict[Question, Decision]) -> Verdict:

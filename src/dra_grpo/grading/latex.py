@@ -73,7 +73,8 @@ _REWRITES = [
 ]
 
 _LINES = re.compile(r"(?s)\\begin\s*\{(align(?:ed)?|gather(?:ed)?|split|equation)(\*?)\}(.*)\\end\s*\{\1\2\}")
-_RELATION = re.compile(r"\s*(?:[=<>]|\\(?:le|ge|leq|geq|approx|equiv)(?![A-Za-z]))")
+# A line that starts with a relation goes on with the one before; others make a list.
+_SAME_RELATION = re.compile(r"\\\\\s*(?=[=<>]|\\(?:[lg]eq?|approx|equiv)(?![A-Za-z]))")
 _MARKDOWN = re.compile(r"([*_`]{1,3})([^*`]+)\1")
 _END = re.compile(r"(?:\s|\.|\\\\)+$")
 _WRAPPED = re.compile(_FONT + r"\s*\{([^{}]*)\}")
@@ -101,14 +102,12 @@ def tidy(text: str) -> str:
     if not text.isascii():
         for pattern, write in _SHAPES:
             text = pattern.sub(write, text)
-        text = normalize("NFKC", text.translate(_CHARACTERS)).translate(_CHARACTERS)
-    else:
-        text = text.translate(_CHARACTERS)
-    text = text.strip()
+        text = normalize("NFKC", text.translate(_CHARACTERS))
+    text = text.translate(_CHARACTERS).strip()
     if marked := _MARKDOWN.fullmatch(text):
         text = marked[2]
     if lines := _LINES.fullmatch(text):
-        text = _joined(lines[3])
+        text = _SAME_RELATION.sub(" ", _END.sub("", lines[3].replace("&", " "))).replace(r"\\", ", ")
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     text = _END.sub("", " ".join(text.split()))
@@ -117,14 +116,6 @@ def tidy(text: str) -> str:
     if not _WRAPPED.fullmatch(text):
         text = _CONSTANT.sub(r"{\1}", text)
     return without_unit(text)
-
-
-def _joined(lines: str) -> str:
-    """The lines of `aligned`: one that starts with a relation goes on with the one before, others make a list."""
-    joined = ""
-    for line in filter(str.strip, re.split(r"\\\\(?:\[[^]]*\])?", lines.replace("&", " "))):
-        joined += line if not joined or _RELATION.match(line) else f", {line}"
-    return joined
 
 
 def _content(text: str) -> str:

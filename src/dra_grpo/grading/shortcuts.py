@@ -31,11 +31,11 @@ def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
         same = answer.strip() == gold.text
         return same, "text" if same else "overlong"
     text = tidy(answer)
-    if gold.choice and (chosen := choice(text)):
+    if chosen := choice(text):
         letter, behind = chosen
-        if letter != gold.choice or not behind or gold.text == letter:
+        if gold.choice and (letter != gold.choice or not behind or gold.text == letter):
             return letter == gold.choice, "words"
-        text = behind
+        text = behind or text
     spelled = spelling(text)
     if spelled == gold.spelling:
         return True, "text"

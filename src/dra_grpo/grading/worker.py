@@ -21,8 +21,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-_MAX_GOLDS = 4096
-
 
 def main(arguments: list[str]) -> int:
     """Serve requests from standard input until it closes."""
@@ -41,8 +39,6 @@ def main(arguments: list[str]) -> int:
     while not retire and (line := sys.stdin.buffer.readline()):
         gold, *answers = json.loads(line)
         if gold not in golds:
-            if len(golds) >= _MAX_GOLDS:
-                golds.clear()
             with _limit(seconds):
                 golds[gold] = algebra.parse_gold(gold)
         found = bool(golds[gold])
