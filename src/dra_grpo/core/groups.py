@@ -53,7 +53,7 @@ class GroupIndex:
         position[order] = torch.arange(len(group), device=group.device) - start[group[order]]
         return cls(group, position, size)
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, int]:
         """(B, G), G being the size of the largest group."""
         return len(self.size), int(self.size.max()) if len(self.size) else 0
