@@ -14,8 +14,9 @@ Six claims:
   6. one large group beside many small ones costs at most twice what the groups cost one by one, in time and memory.
 
 Each figure is processor time, so that whatever else runs on the machine is not counted: the median of the repeats with
-the fastest beside it, and how many times as long it takes as the last line of its claim. A repeat runs each side in turn
-for at least 50 ms. The sides of a claim are first checked to give the same numbers. Exits with 1 if a target is missed.
+the fastest beside it, and how many times as long it takes as the last line of its claim. A repeat runs each side in
+turn for at least 50 ms. The sides of a claim are first checked to give the same numbers. Exits with 1 if a target is
+missed.
 """
 
 from __future__ import annotations
