@@ -82,7 +82,7 @@ def test_embeddings_without_features_are_refused():
 
 def test_rollouts_are_flat():
     ids = torch.zeros(3, dtype=torch.long)
-    one_line(lambda: Rollouts(torch.ones(2, 3), ids), "flat rewards (N,)", "(2, 3)")
+    one_line(lambda: Rollouts(torch.ones(2, 3), ids), "(B, G) without groups", "(2, 3)", "(3,)")
     one_line(lambda: Rollouts(torch.ones(3), ids[:2]), "groups", "(3,)", "(2,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, torch.ones(2, 4)), "(3,)", "(2, 4)")
     one_line(lambda: Rollouts(torch.ones(3), ids, logprobs=torch.ones(4)), "logprobs", "(3,)", "(4,)")

@@ -60,7 +60,7 @@ def take():
                 return None
             return value[rows] if isinstance(value, torch.Tensor) else [value[row] for row in rows.tolist()]
 
-        return Rollouts(*(taken(getattr(rollouts, field.name)) for field in fields(rollouts)))
+        return Rollouts(*(taken(getattr(rollouts, field.name)) for field in fields(rollouts) if field.init))
 
     return take
 

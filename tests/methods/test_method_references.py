@@ -78,7 +78,7 @@ def test_evol(single, seed, rich):
 def test_evol_ignores_answers_that_were_not_given(rich):
     rollouts = rich()
     object.__setattr__(rollouts, "answers", None)
-    rewards, several = METHODS["evol"](rollouts).rewards, rollouts.groups != -1
+    rewards, several = METHODS["evol"](rollouts).rewards, rollouts.groups != 1
     assert ((rewards >= 0.5) & (rewards <= 1))[several & rollouts.correct].all()
     assert ((rewards >= -1) & (rewards <= -0.5))[several & ~rollouts.correct].all()
 

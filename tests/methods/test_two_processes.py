@@ -21,7 +21,9 @@ def ranks(tmp_path_factory, rich, take, without_scores):
     rollouts = take(rollouts, torch.randperm(18, generator=torch.Generator().manual_seed(0)))
     rollouts = without_scores(rollouts, [4])
     assert len(set(rollouts.groups[:9].tolist()) & set(rollouts.groups[9:].tolist())) >= 3
-    torch.save({field.name: getattr(rollouts, field.name) for field in fields(rollouts)}, folder / "rollouts.pt")
+    torch.save(
+        {field.name: getattr(rollouts, field.name) for field in fields(rollouts) if field.init}, folder / "rollouts.pt"
+    )
     script = Path(__file__).with_name("two_processes.py")
     started = [
         subprocess.Popen([sys.executable, str(script), str(folder), str(rank), "2"], stderr=subprocess.PIPE, text=True)

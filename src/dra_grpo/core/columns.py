@@ -51,6 +51,20 @@ def group_ids(groups: Any) -> Tensor:
     return ids if ids.numel() else ids.long()
 
 
+def entries(values: Any, name: str, shape: tuple[int, ...]) -> list[Any]:
+    """N texts or answers as a list, flat or B lists of G as the rewards' `shape` has it.
+
+    Raises:
+        UsageError: there are more or fewer.
+    """
+    rows = list(values)
+    if len(shape) == 2 and [len(row) for row in rows if isinstance(row, list | tuple)] == [shape[1]] * shape[0]:
+        rows = [value for row in rows for value in row]
+    if len(rows) != math.prod(shape):
+        raise UsageError(f"{name} must hold one entry a reward, {math.prod(shape)}; got {len(rows)}")
+    return rows
+
+
 def _numbered(ids: Any) -> Tensor:
     try:
         known = {value: number for number, value in enumerate(sorted(set(ids), key=repr))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core.advantages import Scale, grpo_advantages
-from dra_grpo.core.columns import column, group_ids
-from dra_grpo.core.groups import GroupIndex
+from dra_grpo.core.columns import column, entries
+from dra_grpo.core.groups import GroupIndex, flatten_groups
 from dra_grpo.errors import UsageError
 
 Stage = Literal["reward", "advantage"]
@@ -22,16 +22,19 @@ Stage = Literal["reward", "advantage"]
 class Rollouts:
     """N scored completions of B prompts, as flat rows in any order.
 
-    Tensors, arrays, lists and data-frame columns are taken alike, and are tensors on the rewards' device afterwards.
+    Tensors, arrays, lists and data-frame columns are taken alike, (N, ...) with groups or (B, G, ...) without, and are
+    flat tensors on the rewards' device afterwards.
 
     Attributes:
         rewards: (N,), NaN or infinite where a completion could not be scored; integers and bools are promoted.
-        groups: (N,), which prompt each row answers: integers, or strings and other hashable ids.
+        groups: (N,), which prompt each row answers: integers, or strings and other hashable ids; 0 … B-1 afterwards.
         embeddings: (N, D), any float dtype; rows without a score are not looked at.
         correct: bool (N,), from the accuracy reward alone; None means rewards > 0.
         logprobs: (N,), each completion's mean token log-probability under the policy that sampled it.
         answers: N canonical final answers, None where there is none.
         texts: N completions.
+        index: where each row stands in its group.
+        shape: what the rewards came in, (N,) or (B, G).
 
     Raises:
         ValueError: shapes that do not fit, or NaN or infinity in the embedding of a scored row.
@@ -43,33 +46,30 @@ class Rollouts:
     """
 
     rewards: Tensor | Any
-    groups: Tensor | Any
+    groups: Tensor | Any = None
     embeddings: Tensor | Any | None = None
     correct: Tensor | Any | None = None
     logprobs: Tensor | Any | None = None
     answers: Sequence[Any] | None = None
     texts: Sequence[Any] | None = None
+    index: GroupIndex = field(init=False, repr=False)
+    shape: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        rewards = column(self.rewards, "rewards")
-        if rewards.dim() != 1:
-            raise UsageError(f"Rollouts takes flat rewards (N,); got shape {tuple(rewards.shape)}")
-        given = dict(vars(self), rewards=rewards if rewards.is_floating_point() else rewards.float())
-        for name in ("groups", "embeddings", "correct", "logprobs"):
-            if given[name] is None:
-                continue
-            value = group_ids(self.groups) if name == "groups" else column(given[name], name)
-            if value.shape[:1] != rewards.shape or value.dim() != 1 + (name == "embeddings"):
-                raise UsageError(
-                    f"{name} must be {'(N, D)' if name == 'embeddings' else '(N,)'}, one row a reward; "
-                    f"got {tuple(value.shape)} for rewards of shape {tuple(rewards.shape)}"
-                )
-            given[name] = value.to(rewards.device)
+        rewards, index, shape = flatten_groups(self.rewards, self.groups)
+        rewards = rewards if rewards.is_floating_point() else rewards.float()
+        found = dict(vars(self), rewards=rewards, groups=index.group, index=index, shape=shape)
+        for name in ("embeddings", "correct", "logprobs"):
+            if found[name] is not None:
+                value = column(found[name], name).to(rewards.device)
+                last = value.shape[-1:] if name == "embeddings" else ()
+                if tuple(value.shape) != (*shape, *last):
+                    expected = f"{shape}{' with a last dimension D' if last else ''}"
+                    raise UsageError(f"{name} must be shaped like rewards, {expected}; got {tuple(value.shape)}")
+                found[name] = value.reshape(len(rewards), *value.shape[len(shape) :])
         for name in ("answers", "texts"):
-            if given[name] is not None and len(given[name]) != len(rewards):
-                raise UsageError(f"{name} must hold one entry a reward, {len(rewards)}; got {len(given[name])}")
-            given[name] = None if given[name] is None else list(given[name])
-        vars(self).update(given)
+            found[name] = None if found[name] is None else entries(found[name], name, shape)
+        vars(self).update(found)
         if self.embeddings is not None:
             self._check_embeddings(self.embeddings)
 
@@ -86,11 +86,6 @@ class Rollouts:
             rows = broken.nonzero().flatten().tolist()
             more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
             raise UsageError(f"embedding of row {rows[0]}{more} holds NaN or infinity; expected finite numbers")
-
-    @cached_property
-    def index(self) -> GroupIndex:
-        """Where each row stands in its group."""
-        return GroupIndex.from_ids(self.groups)
 
     @cached_property
     def scored(self) -> Tensor:

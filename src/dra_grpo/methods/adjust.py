@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dra_grpo.core import Adjusted, Rollouts, flatten_groups
-from dra_grpo.core.columns import column
-from dra_grpo.errors import UsageError
+from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.methods import METHODS, Method
 
 
@@ -54,34 +52,5 @@ def adjust_rewards(
 
     Source: DRA-GRPO, arXiv 2505.09655; each method's own in `METHODS[name].source`.
     """
-    chosen = METHODS.find(method)
-    flat, index, shape = flatten_groups(rewards, groups)
-    rollouts = Rollouts(
-        flat,
-        index.group,
-        _rows(embeddings, "embeddings", shape),
-        _rows(correct, "correct", shape),
-        _rows(logprobs, "logprobs", shape),
-        _entries(answers, shape),
-        _entries(texts, shape),
-    )
-    return chosen(rollouts, **options).reshape(shape)
-
-
-def _rows(values: Any, name: str, shape: tuple[int, ...]) -> Any:
-    """(B, G, ...) as B·G rows; flat rows as they are."""
-    if values is None or len(shape) == 1:
-        return values
-    values = column(values, name)
-    if tuple(values.shape[:2]) != shape:
-        raise UsageError(f"{name} must be shaped like rewards, {shape}; got {tuple(values.shape)}")
-    return values.flatten(0, 1)
-
-
-def _entries(values: Sequence[Any] | None, shape: tuple[int, ...]) -> Sequence[Any] | None:
-    """B lists of G as one list of B·G; a flat list as it is."""
-    if values is None or len(shape) == 1 or not all(isinstance(group, list | tuple) for group in values):
-        return values
-    if [len(group) for group in values] != [shape[1]] * shape[0]:
-        raise UsageError(f"texts and answers must be shaped like rewards, {shape}; got lists of other lengths")
-    return [value for group in values for value in group]
+    rollouts = Rollouts(rewards, groups, embeddings, correct, logprobs, answers, texts)
+    return METHODS.find(method)(rollouts, **options)

@@ -138,7 +138,7 @@ class Method:
                 "adjustment; they count as completions that could not be scored",
                 stacklevel=2,
             )
-        return adjusted
+        return adjusted.reshape(rollouts.shape)
 
     def _settings(self, options: Mapping[str, Any]) -> dict[str, Any]:
         known = parameters(*self.bases, self.adjust)
