@@ -50,7 +50,7 @@ def test_compare(two_runs, capsys):
     paths = [str(two_runs / "a"), str(two_runs / "b")]
     assert main(["eval", "compare", *paths, "--detect", "2", "--json", str(two_runs / "c.json")]) == 0
     printed = capsys.readouterr().out
-    assert "for other problems of the kind and other" in printed
+    assert "for other problems of the kind and other samples" in printed
     assert "countdown: for a difference of 2 points (80% power, 5% level) each model needs" in printed
     found = json.loads((two_runs / "c.json").read_text())
     assert found["tasks"]["countdown"]["samples"] == [4, 2]

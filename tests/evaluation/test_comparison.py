@@ -99,7 +99,7 @@ def test_other_metrics(metric, unit):
         rows = first.tasks["aime24"].per_problem
         assert task.first == pytest.approx(np.mean([row.metrics[metric] for row in rows]))
     _, rows = comparison_table(compare(first, second, metric))
-    assert float(rows[0][3]) == pytest.approx(unit * task.first, abs=0.06)
+    assert float(rows[0][2]) == pytest.approx(unit * task.first, abs=0.06)
     assert task.stderr_samples is None
 
 
@@ -158,3 +158,12 @@ def test_results_are_found_by_folder_or_file(tmp_path):
     file.write_text("{")
     with pytest.raises(UsageError, match=r"results.json is no JSON"):
         load_results(tmp_path)
+
+
+def test_exact_metrics_have_no_noise_of_samples():
+    """Alike on every problem, two policies are alike; sampled, they may differ on others."""
+    sides = [with_rows(results(seed, problems=(("countdown", 40),)), "countdown", lambda row: replace(
+        row, correct=4, metrics={"avg@8": 0.5, "exact_pass@1": 0.5})) for seed in (1, 2)]  # fmt: skip
+    exact, sampled = (compare(*sides, metric).tasks["countdown"].difference for metric in ("exact_pass@1", "avg"))
+    assert (exact.low, exact.high) == (0, 0)
+    assert sampled.low < 0 < sampled.high

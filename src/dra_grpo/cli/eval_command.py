@@ -82,7 +82,9 @@ def _compare(first: str, second: str, metric: str, detect: float | None, json: P
     sides = load_results(first), load_results(second)
     comparison = compare(*sides, metric, size)
     models = [side.model for side in sides]
-    print(f"first:  {models[0]}\nsecond: {models[1]}\nmetric: {metric}\n\n{table(*comparison_table(comparison))}\n")
+    unit = ", in points" if comparison.unit == 100 else ""
+    print(f"first:  {models[0]}\nsecond: {models[1]}\nmetric: {metric}{unit}\n")
+    print(f"{table(*comparison_table(comparison))}\n")
     print("\n".join([EXPLANATION, *needed(comparison), *(f"note: {note}" for note in comparison.notes)]))
     if json:
         write_json(json, {"models": models, **asdict(comparison)})

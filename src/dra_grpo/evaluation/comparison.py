@@ -15,9 +15,10 @@ from dra_grpo.evaluation.statistics import Detection, Estimate, estimate, pass_a
 GROW = ("coverage", "distinct", "distinct_answers", "exact_distinct", "exact_coverage")
 """Metrics of a problem's n samples together: another n is another metric."""
 
-EXPLANATION = """Difference: second minus first, paired by problem. Interval: for other problems of the kind and other
-samples. p: two-sided sign-flip permutation test over problems; Holm: over the benchmarks listed. The last column is
-half the 95% interval for these very problems, from sampling alone. None of them speaks of other training seeds."""
+EXPLANATION = """Samples: problems x samples a problem of either side. Difference: second minus first, paired by problem; its
+interval is for other problems of the kind and other samples. p: two-sided sign-flip permutation test over problems;
+Holm's: over the benchmarks listed. The last column is half the 95% interval for these very problems, from sampling
+alone. None of them speaks of other training seeds."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Comparison:
     average: Difference | None
     notes: list[str]
 
+    @property
+    def unit(self) -> int:
+        """100 where the metric is a share, shown in points."""
+        return 1 if statistics.bounds(self.metric) is None else 100
+
 
 def compare(first: Results, second: Results, metric: str = "avg", detect: float | None = None) -> Comparison:
     """Second minus first for every benchmark that both have.
@@ -83,8 +89,9 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
     notes: list[str] = []
     pairs = {name: _pair(name, first.tasks[name], second.tasks[name], notes) for name in names}
     values = {name: _values(name, pair, metric) for name, pair in pairs.items()}
+    exact = metric.startswith("exact_")  # two models alike on every problem are alike, whatever the problems
     p_values = [sign_flip_p(after - before) for before, after in values.values()]
-    ends = None if statistics.bounds(metric) is None else (-1.0, 1.0)
+    ends = None if exact or statistics.bounds(metric) is None else (-1.0, 1.0)
     tasks = {}
     for (name, (before, after)), p, p_holm in zip(values.items(), p_values, statistics.holm(p_values), strict=True):
         counts = [([row.correct for row in side], [row.samples for row in side]) for side in reversed(pairs[name])]
@@ -146,12 +153,11 @@ def _average(tasks: dict[str, Difference], values: dict[str, list[np.ndarray]]) 
 
 def comparison_table(comparison: Comparison) -> Table:
     """First, second and their difference for every benchmark."""
-    unit = 1 if statistics.bounds(comparison.metric) is None else 100
-    rows = [_row(name, task, unit) for name, task in comparison.tasks.items()]
+    rows = [_row(name, task, comparison.unit) for name, task in comparison.tasks.items()]
     if comparison.average:
-        rows.append(_row(f"average of {len(rows)}", comparison.average, unit))
-    header = ["Tasks", "Problems", "Samples", "First", "Second", "Difference", "95% interval", "p", "p (Holm)"]
-    return [*header, "± same problems"], rows
+        rows.append(_row(f"average of {len(rows)}", comparison.average, comparison.unit))
+    header = ["Tasks", "Samples", "First", "Second", "Difference", "95% interval", "p", "Holm's p"]
+    return [*header, "± sampling"], rows
 
 
 def needed(comparison: Comparison) -> list[str]:
@@ -174,5 +180,5 @@ def _row(name: str, task: Difference, unit: int) -> list[object]:
     value, low, high = (f"{unit * number:+.{digits}f}" for number in ends)
     noise = "" if task.stderr_samples is None else f"± {unit * 1.96 * task.stderr_samples:.{digits}f}"
     p_holm = "" if task.p_holm is None else f"{task.p_holm:.4f}"
-    samples = "/".join(map(str, task.samples))
-    return [name, task.problems, samples, first, second, value, f"[{low}, {high}]", f"{task.p:.4f}", p_holm, noise]
+    samples = f"{task.problems} x {'/'.join(map(str, task.samples))}" if task.samples else ""
+    return [name, samples, first, second, value, f"[{low}, {high}]", f"{task.p:.4f}", p_holm, noise]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -131,6 +131,5 @@ def _task(
     )
 
 
-def _cost(files: Iterable[SampleFile], settings: EvalSettings) -> dict[str, Any]:
-    times = [(file.seconds, file.device_seconds) for file in files]
-    return cost(*map(sum, zip(*times, strict=True)), settings.price)
+def _cost(files: Collection[SampleFile], settings: EvalSettings) -> dict[str, Any]:
+    return cost(sum(file.seconds for file in files), sum(file.device_seconds for file in files), settings.price)

@@ -189,7 +189,8 @@ def _ids(tokenizer: Any, text: str) -> list[int]:
 @torch.no_grad()
 def _logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]]) -> Tensor:
     """log p(completion | prompt) of each row, (rows,) float64 on the CPU."""
-    ids, mask, scored = right_padded(*zip(*rows, strict=True), model.device)
+    prompts, completions = zip(*rows, strict=True)
+    ids, mask, scored = right_padded(prompts, completions, model.device)
     logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     logprobs = logits.log_softmax(-1).gather(-1, ids[:, 1:].unsqueeze(-1)).squeeze(-1)

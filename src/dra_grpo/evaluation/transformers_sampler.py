@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -32,8 +33,11 @@ class TransformersSampler:
     def __init__(self, settings: EvalSettings):
         require("transformers", "trl", "the transformers engine")
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+        from transformers.utils.logging import disable_progress_bar
 
         self.settings = settings
+        if not sys.stderr.isatty():
+            disable_progress_bar()
         with loading(settings.model) as model:
             where: dict[str, Any] = {"pretrained_model_name_or_path": model, "revision": settings.revision or "main"}
             self.tokenizer = AutoTokenizer.from_pretrained(**where)
@@ -93,8 +97,9 @@ class TransformersSampler:
             input_ids=ids.to(self.model.device),
             attention_mask=mask.to(self.model.device),
             logits_processor=LogitsProcessorList([chosen]),
-            generation_config=GenerationConfig(eos_token_id=sorted(ends) or None, pad_token_id=pad),
-            max_new_tokens=decoding.max_new_tokens,
+            generation_config=GenerationConfig(
+                max_new_tokens=decoding.max_new_tokens, eos_token_id=sorted(ends) or None, pad_token_id=pad
+            ),
         )
         return [_up_to_end(row, ends) for row in output[:, width:].tolist()]
 
