@@ -12,6 +12,7 @@ import yaml
 from dra_grpo.cli.init_command import START, write_random_model, write_start
 from dra_grpo.cli.main import main
 from dra_grpo.errors import UsageError
+from dra_grpo.registry import load_path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/own-data.md").read_text()
@@ -112,3 +113,26 @@ def test_the_random_model_is_a_chat_model_that_reads_every_text(tmp_path):
         [{"role": "user", "content": "1?"}], add_generation_prompt=True, tokenize=False
     )
     assert prompt == "user: 1?\nassistant: "
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "message"),
+    [
+        (
+            "def right(:",
+            "own_broken:right",
+            "'own_broken:right' cannot be loaded (invalid syntax (own_broken.py, line 1)",
+        ),
+        ("def right(): ...", "own_other.rigth", "module 'own_other' has no attribute 'rigth'"),
+        (None, "own_nowhere:right", "No module named 'own_nowhere'"),
+    ],
+    ids=["no Python", "no such function", "no such file"],
+)
+def test_a_reward_that_cannot_be_loaded_is_one_line(tmp_path, monkeypatch, text, name, message):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    if text:
+        (tmp_path / f"{re.split('[:.]', name)[0]}.py").write_text(text)
+    with pytest.raises(UsageError, match=re.escape(message)) as caught:
+        load_path(name)
+    assert "\n" not in str(caught.value)
