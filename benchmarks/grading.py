@@ -9,7 +9,7 @@ sets. Half of the answers are right, most of those in another spelling than the 
 `--groups` grades saved groups instead: JSON lines with `completions` and `answer`.
 
 Printed: completions per second by the clock, CPU time of this process and its workers together, the ratios to plain
-math-verify, and the number of verdicts on which the two differ.
+math-verify, and the number of grades on which the two differ.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def isolated(workers: int) -> Callable[[list[str], list[str]], list[bool]]:
     def grade(completions: list[str], golds: list[str]) -> list[bool]:
         grader = Grader(workers, seconds=1.0, memory=1 << 30)
         try:
-            return [bool(verdict.score) for verdict in grader.grade(completions, golds)]
+            return [bool(grade.score) for grade in grader.grade(completions, golds)]
         finally:
             grader.pool.close()
 

@@ -1,4 +1,4 @@
-"""Forty answers made to stall, flood or fool a grader: every verdict is right, or counted as given up on."""
+"""Forty answers made to stall, flood or fool a grader: every grade is right, or counted as given up on."""
 
 from __future__ import annotations
 
@@ -76,31 +76,31 @@ def test_there_are_forty():
 
 
 @pytest.mark.slow
-def test_every_verdict_is_right_or_counted(gone):
+def test_every_grade_is_right_or_counted(gone):
     grader = Grader(workers=2, seconds=1.0, memory=1 << 30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     spent = cpu_seconds()
     try:
-        verdicts = grader.grade([rf"\boxed{{{answer}}}" for answer, _ in HOSTILE.values()], [GOLD] * len(HOSTILE))
+        grades = grader.grade([rf"\boxed{{{answer}}}" for answer, _ in HOSTILE.values()], [GOLD] * len(HOSTILE))
         pids = grader.pool.pids
         after = grader.grade([r"\boxed{\sqrt{25}}", r"\boxed{\sqrt{24}}"], [GOLD] * 2)
     finally:
         grader.pool.close()
     spent = cpu_seconds() - spent
     mistakes = {
-        name: verdict
-        for (name, (_, equal)), verdict in zip(HOSTILE.items(), verdicts, strict=True)
-        if verdict.score != equal and verdict.how not in GIVEN_UP
+        name: grade
+        for (name, (_, equal)), grade in zip(HOSTILE.items(), grades, strict=True)
+        if grade.score != equal and grade.how not in GIVEN_UP
     }
     assert mistakes == {}
-    assert all(verdict.score == 0.0 for verdict in verdicts if verdict.how in GIVEN_UP)
-    assert sum(grader.counts[how] for how in GIVEN_UP) == sum(verdict.how in GIVEN_UP for verdict in verdicts)
+    assert all(grade.score == 0.0 for grade in grades if grade.how in GIVEN_UP)
+    assert sum(grader.counts[how] for how in GIVEN_UP) == sum(grade.how in GIVEN_UP for grade in grades)
     assert grader.counts["timeout"] > 0
     assert spent < len(HOSTILE) * 4  # of CPU: the limit is 1, and a worker that is replaced starts anew
-    assert [verdict.score for verdict in after] == [1.0, 0.0]
+    assert [grade.score for grade in after] == [1.0, 0.0]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB: the parent keeps no flood
     assert not pids or gone(pids, 0)
-    print({name: verdict.how for name, verdict in zip(HOSTILE, verdicts, strict=True)}, f"{spent:.1f} s")
+    print({name: grade.how for name, grade in zip(HOSTILE, grades, strict=True)}, f"{spent:.1f} s")
 
 
 @pytest.mark.slow
@@ -109,9 +109,7 @@ def test_hostile_golds_score_their_groups_as_text():
     golds = [nested("(", ")", 1500), r"\frac{1}{" * 300, "\ud800x\udfff", "{" * 500, "\\" * 999, "9^{" * 200]
     try:
         for gold in golds:
-            scores = [
-                verdict.score for verdict in grader.grade([rf"\boxed{{{gold}}}", "none", r"\boxed{7}"], [gold] * 3)
-            ]
+            scores = [grade.score for grade in grader.grade([rf"\boxed{{{gold}}}", "none", r"\boxed{7}"], [gold] * 3)]
             balanced = gold.count("{") == gold.count("}") and not gold.endswith("\\")
             assert scores == [float(balanced), 0.0, 0.0], gold[:20]
     finally:

@@ -39,12 +39,12 @@ def test_boxed_gsm8k_completions_agree_but_for_seven_that_are_known():
     rows, disagreements = 0, {}
     for group in groups("gsm8k_re2_x12_s300"):
         completions, answer = group["completions"], group["answer"]
-        verdicts = accuracy_reward.grader.grade(completions, [answer] * len(completions))
-        for verdict, label, arm in zip(verdicts, group["correct"], group["source"], strict=True):
-            if verdict.how != "unboxed":
+        grades = accuracy_reward.grader.grade(completions, [answer] * len(completions))
+        for grade, label, arm in zip(grades, group["correct"], group["source"], strict=True):
+            if grade.how != "unboxed":
                 rows += 1
-                if verdict.score != label:
-                    disagreements[group["id"], arm] = verdict.answer
+                if grade.score != label:
+                    disagreements[group["id"], arm] = grade.answer
     assert rows == 3486
     assert disagreements == GRADER_RIGHT | LABEL_RIGHT
 

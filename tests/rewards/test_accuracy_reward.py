@@ -1,4 +1,4 @@
-"""The accuracy reward: verdicts, what makes a row unscorable, TRL's conventions, what is logged and counted."""
+"""The accuracy reward: grades, what makes a row unscorable, TRL's conventions, what is logged and counted."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_the_same_metrics_are_logged_when_nothing_happens():
     assert metrics == {"grading/timeouts": 0.0, "grading/given_up": 0.0, "grading/unscorable": 0.0}
 
 
-def test_a_verdict_is_reached_once():
+def test_an_answer_is_graded_once():
     grader = Grader(1, 0.3, 1 << 30)
     try:
         first = grader.grade([r"\boxed{9^{9^{9^9}}}"] * 3, [r"\sqrt8"] * 3)
@@ -90,7 +90,7 @@ def test_a_verdict_is_reached_once():
         again = grader.grade([r"\boxed{9^{9^{9^9}}}"], [r"\sqrt8"])
     finally:
         grader.pool.close()
-    assert {verdict.how for verdict in first + again} == {"timeout"}
+    assert {grade.how for grade in first + again} == {"timeout"}
     assert grader.pool.pids == [] == pids  # the worker died of the first, and nothing asked for another
     assert grader.counts == {"timeout": 4}
 

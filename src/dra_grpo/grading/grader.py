@@ -1,4 +1,4 @@
-"""Completions and golds in, verdicts out: the fast paths first, the workers for the rest, nothing twice."""
+"""Completions and golds in, grades out: the fast paths first, the workers for the rest, nothing twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from dra_grpo.errors import UsageError, require
 from dra_grpo.grading.answers import MAX_LENGTH, Extract, Gold, final_answer, read_gold
 from dra_grpo.grading.pool import Pair, WorkerPool
-from dra_grpo.grading.shortcuts import fast_verdict
+from dra_grpo.grading.shortcuts import fast_grade
 
 Question = tuple[str, str]  # gold and answer, both as written
 Decision = tuple[bool, str]  # equal, how it was found
@@ -20,7 +20,7 @@ Decision = tuple[bool, str]  # equal, how it was found
 _MAX_KNOWN = 16384
 
 
-class Verdict(NamedTuple):
+class Grade(NamedTuple):
     """What was decided about one completion.
 
     Attributes:
@@ -44,7 +44,7 @@ class Grader:
         memory: bytes of address space for a worker.
 
     Attributes:
-        counts: how many completions were decided in each of the ways that `Verdict.how` names.
+        counts: how many completions were decided in each of the ways that `Grade.how` names.
     """
 
     def __init__(self, workers: int, seconds: float, memory: int):
@@ -54,8 +54,8 @@ class Grader:
         self._known: dict[Question, Decision] = {}
         self._lock = threading.Lock()
 
-    def grade(self, texts: Sequence[str], golds: Sequence[object], extract: Extract = "boxed") -> list[Verdict]:
-        """A verdict for each completion.
+    def grade(self, texts: Sequence[str], golds: Sequence[object], extract: Extract = "boxed") -> list[Grade]:
+        """A grade for each completion.
 
         Args:
             texts: N completions.
@@ -63,7 +63,7 @@ class Grader:
             extract: where the answer stands, as `final_answer` explains.
 
         Returns:
-            N verdicts. Equal golds are all scored or all not, whatever the completions are.
+            N grades. Equal golds are all scored or all not, whatever the completions are.
 
         Raises:
             UsageError: the lengths differ, or workers cannot be started.
@@ -74,10 +74,10 @@ class Grader:
         decisions = self._decide(
             {(gold.written, answer): gold for gold, answer in rows if gold is not None and answer is not None}
         )
-        verdicts = [_verdict(gold, answer, decisions) for gold, answer in rows]
+        grades = [_grade(gold, answer, decisions) for gold, answer in rows]
         with self._lock:
-            self.counts.update(verdict.how for verdict in verdicts)
-        return verdicts
+            self.counts.update(grade.how for grade in grades)
+        return grades
 
     def abandon(self) -> None:
         """In a forked child: forget the parent's workers, and the state of its locks."""
@@ -88,7 +88,7 @@ class Grader:
         decisions: dict[Question, Decision] = {}
         hard: dict[Question, Pair] = {}  # what needs algebra
         for question, gold in golds.items():
-            equal, how = self._known.get(question) or fast_verdict(gold, question[1])
+            equal, how = self._known.get(question) or fast_grade(gold, question[1])
             if equal is None:
                 hard[question] = gold.text, how
             else:
@@ -108,13 +108,13 @@ class Grader:
         return decisions
 
 
-def _verdict(gold: Gold | None, answer: str | None, decisions: dict[Question, Decision]) -> Verdict:
+def _grade(gold: Gold | None, answer: str | None, decisions: dict[Question, Decision]) -> Grade:
     if gold is None:
-        return Verdict(None, "unscorable", answer)
+        return Grade(None, "unscorable", answer)
     if answer is None:
-        return Verdict(0.0, "unboxed", None)
+        return Grade(0.0, "unboxed", None)
     equal, how = decisions[gold.written, answer]
-    return Verdict(float(equal), how, answer)
+    return Grade(float(equal), how, answer)
 
 
 _GRADERS: dict[tuple[int, float, int], Grader] = {}

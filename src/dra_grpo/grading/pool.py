@@ -83,9 +83,8 @@ class WorkerPool:
                 for _ in range(at_work):
                     ended.acquire()
                     at_work -= 1
-            except (
-                BaseException
-            ) as error:  # Ctrl-C among them: whoever is halfway through a pair is of no use any more
+            except BaseException as error:
+                # Ctrl-C among them: whoever is halfway through a pair is of no use any more.
                 self._failure = error
                 for worker in filter(None, self._slots):
                     worker.process.kill()

@@ -1,4 +1,4 @@
-"""Verdicts that need no algebra: the same text, two plain numbers, two words."""
+"""Grades that need no algebra: the same text, two plain numbers, two words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dra_grpo.grading.numerals import based, numeral, same_number
 _ASSIGNMENT = re.compile(r"^[A-Za-z]\s*=")  # `x = 5` answers a gold of 5
 
 
-def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
+def fast_grade(gold: Gold, answer: str) -> tuple[bool | None, str]:
     """Whether `answer` equals `gold`, where that can be told at once, and what was compared.
 
     Args:
@@ -22,9 +22,9 @@ def fast_verdict(gold: Gold, answer: str) -> tuple[bool | None, str]:
         (True or False, "text" | "number" | "words" | "overlong"), or (None, tidy answer) where algebra must decide.
 
     >>> from dra_grpo.grading.answers import read_gold
-    >>> fast_verdict(read_gold("1/2"), r"\\frac{1}{2}."), fast_verdict(read_gold("2"), "3")
+    >>> fast_grade(read_gold("1/2"), r"\\frac{1}{2}."), fast_grade(read_gold("2"), "3")
     ((True, 'number'), (False, 'number'))
-    >>> fast_verdict(read_gold(r"\\sqrt{8}"), r"2\\sqrt{2}")
+    >>> fast_grade(read_gold(r"\\sqrt{8}"), r"2\\sqrt{2}")
     (None, '2\\\\sqrt{2}')
     """
     if gold.long or len(answer) > MAX_LENGTH:  # too long to parse: equal as it stands, or wrong

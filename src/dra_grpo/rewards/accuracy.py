@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from dra_grpo.completions import Completion, completion_text
 from dra_grpo.errors import UsageError
-from dra_grpo.grading.grader import Grader, Verdict, grader
+from dra_grpo.grading.grader import Grade, Grader, grader
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class AccuracyReward:
 
     @property
     def counts(self) -> Counter[str]:
-        """How this process's completions were decided so far, by `Verdict.how`; `counts["timeout"]` among them."""
+        """How this process's completions were decided so far, by `Grade.how`; `counts["timeout"]` among them."""
         return self.grader.counts
 
     def __call__(
@@ -81,24 +81,22 @@ class AccuracyReward:
         Raises:
             UsageError: the lengths differ, a completion has neither form, or workers cannot be started.
         """
-        verdicts = self.grader.grade([completion_text(completion) for completion in completions], solution)
-        _report(verdicts, solution, log_metric)
-        return [verdict.score for verdict in verdicts]
+        grades = self.grader.grade([completion_text(completion) for completion in completions], solution)
+        _report(grades, solution, log_metric)
+        return [grade.score for grade in grades]
 
 
-def _report(
-    verdicts: list[Verdict], solution: Sequence[object], log_metric: Callable[[str, float], None] | None
-) -> None:
-    counts = Counter(verdict.how for verdict in verdicts)
+def _report(grades: list[Grade], solution: Sequence[object], log_metric: Callable[[str, float], None] | None) -> None:
+    counts = Counter(grade.how for grade in grades)
     given_up = {how: counts[how] for how in _GIVEN_UP if counts[how]}
     if given_up:
-        logger.warning("%d of %d answers given up on and wrong: %s", sum(given_up.values()), len(verdicts), given_up)
-    unscorable = {repr(gold) for gold, verdict in zip(solution, verdicts, strict=True) if verdict.score is None}
+        logger.warning("%d of %d answers given up on and wrong: %s", sum(given_up.values()), len(grades), given_up)
+    unscorable = {repr(gold) for gold, grade in zip(solution, grades, strict=True) if grade.score is None}
     if unscorable:
         logger.warning(
             "%d of %d completions get no reward: nothing can be compared with gold %s",
             counts["unscorable"],
-            len(verdicts),
+            len(grades),
             ", ".join(sorted(unscorable)),
         )
     if log_metric:  # the same names on every rank and in every call, or TRL's averages would not be comparable
