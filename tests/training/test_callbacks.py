@@ -74,10 +74,12 @@ def test_metrics_that_are_no_number_are_null(tmp_path):
     }  # fmt: skip
 
 
-def test_a_log_file_gets_ten_lines_and_no_bar(capsys):
-    progress = Progress()
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_log_file_gets_ten_lines_and_no_bar_and_so_does_disable_tqdm(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    progress, args = Progress(), SimpleNamespace(disable_tqdm=terminal)
     state = SimpleNamespace(is_world_process_zero=True, global_step=37, max_steps=200)
-    progress.on_train_begin(None, state, None)  # resumed at step 37
+    progress.on_train_begin(args, state, None)  # resumed at step 37
     for state.global_step in range(38, 201):
         progress.on_log(None, state, None, logs={"reward": 1.0, "dra/raw_reward": 0.5, "dra/smi": None})
     progress.on_train_end(None, state, None)

@@ -36,6 +36,24 @@ def test_a_chain_of_three_in_two_folders(recipes):
     assert "extends" not in settings.given
 
 
+def test_a_packaged_recipe_is_taken_by_name_and_a_file_of_ones_own_comes_first(recipes, monkeypatch):
+    folder = recipes(mine="extends: countdown\nseed: 7\n", sub__a="extends: paper/grpo\nseed: 8\n")
+    monkeypatch.chdir(folder)
+    mine = parse_settings(["--config", "mine.yaml"])
+    assert (mine.training.seed, mine.training.max_steps, mine.dra.embedder) == (7, 200, "ngram")
+    assert parse_settings(["--config", "countdown"]).training.seed == 0
+    assert parse_settings(["--config", "sub/a.yaml", "--dry-run"]).dra.method == "none"
+    (folder / "countdown").mkdir()
+    assert parse_settings(["--config", "countdown"]).training.seed == 0
+    recipes(countdown="use_cpu: true\nseed: 9\n")
+    assert parse_settings(["--config", "countdown.yaml"]).training.seed == 9
+    assert parse_settings(["--config", "mine.yaml", *CPU]).training.max_steps == 200
+    (folder / "countdown").rmdir()
+    (folder / "countdown").write_text("use_cpu: true\nseed: 10\n")
+    assert parse_settings(["--config", "countdown"]).training.seed == 10
+    assert parse_settings(["--config", "mine.yaml", *CPU]).training.max_steps == -1
+
+
 def test_options_go_with_their_choice(recipes):
     text = "method: dra\nmethod_options: {smi: logdet}\nembedder: ngram\nembedder_options: {dimension: 64}\n"
     folder = recipes(a=text, b="extends: a.yaml\nmethod: none\n")

@@ -2,13 +2,14 @@
 
 from dataclasses import fields
 from enum import Enum
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
-from dra_grpo.training.fields import default, field_types, fitted
+from dra_grpo.training.fields import NEEDS, UNREAD, default, field_types, fitted
 from dra_grpo.training.run import resolved_yaml
 from dra_grpo.training.settings import OURS, parse_settings
 
@@ -78,6 +79,12 @@ def test_every_field_takes_its_own_default():
 def test_what_the_defaults_of_unread_fields_say_is_no_request(config):
     defaults = "do_eval: false\neval_strategy: no\nper_device_eval_batch_size: 8\nresume_from_checkpoint:\n"
     parse_settings(["--config", config(defaults), *CPU])
+
+
+def test_the_docs_list_every_field_that_is_not_read():
+    text = (Path(__file__).parents[2] / "docs/recipes.md").read_text()
+    assert [name for name in UNREAD if f"`{name}`" not in text] == []
+    assert [start for start in NEEDS if f"`{start.removesuffix('_')}" not in text] == []
 
 
 def test_what_is_without_effect_is_told(config):
@@ -151,6 +158,8 @@ def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
         ("learning_rate: abc", [], "^learning_rate is 'abc'; expected float$"),
         ("method: dra", ["--resume", "--overwrite"], "both --resume and --overwrite"),
         ("method: dra", ["--seed", "1", "2"], "^unexpected argument '2': --seed takes one value$"),
+        ("optim: [sgd]", [], r"^optim is \['sgd'\]; did you mean 'sgd'"),
+        ("lr_scheduler_type: cosin", [], "^lr_scheduler_type is 'cosin'; did you mean 'cosine'"),
         ("seed: [1, 2]", [], r"^seed is \[1, 2\]; expected int$"),
         ("seed: 1.5", [], "^seed is 1.5; expected int$"),
         ("fp16: maybe", [], "^fp16 is 'maybe'; expected bool$"),

@@ -9,7 +9,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from dra_grpo.config import check_least
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, nearest
 from dra_grpo.training.recipe_file import HELD, exchanged
 
 LEAST = {
@@ -107,12 +107,15 @@ def fitted(name: str, value: Any, hint: Any) -> Any:
     from omegaconf.errors import OmegaConfBaseException
 
     kinds = members(hint)
+    words = [word.value for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum) for word in kind]
+    if words and isinstance(value, bool):
+        value = "yes" if value else "no"  # YAML takes `save_strategy: no` for a bool
+    if words and value not in words:
+        raise UsageError(f"{name} is {value!r}; {nearest(value, words)}")
     if value is None and NoneType not in kinds and dict in kinds:
         value = {}  # every line of the mapping is commented out
     elif list in kinds and str not in kinds and not isinstance(value, list | dict | None):
         value = [value]
-    elif isinstance(value, bool) and any(isinstance(kind, type) and issubclass(kind, Enum) for kind in kinds):
-        value = "yes" if value else "no"  # YAML takes `save_strategy: no` for a bool
     schema = OmegaConf.structured(make_dataclass("Setting", [(name, hint, field(default="???"))]))
     try:
         checked = OmegaConf.merge(schema, exchanged({name: value}, "${", HELD))

@@ -34,7 +34,7 @@ HELD = "\ue000{"
 
 
 def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The settings of a YAML file, over those of the file that its `extends` names, relative to it.
+    """The settings of a YAML file, over those of the one that its `extends` names: a path seen from it, or packaged.
 
     Args:
         path: the file, or the name of a packaged recipe.
@@ -44,25 +44,33 @@ def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Pat
     Raises:
         UsageError: a file that is not there or no YAML mapping, an unknown key, or files that extend each other.
     """
-    path = recipe_path(path) if path and not extended_by else path
-    file = Path(path).resolve()
+    file = recipe_path(path, extended_by[-1].parent if extended_by else Path()).resolve()
     if file in extended_by:
         circle = " -> ".join(each.name for each in (*extended_by[extended_by.index(file) :], file))
         raise UsageError(f"{path} extends itself ({circle}); a recipe may extend one that does not extend it")
-    values = _read_yaml(path, extended_by)
+    because = f", which {extended_by[-1].name} extends," if extended_by else ""
+    try:
+        values = yaml_value(file.read_text(encoding="utf-8-sig"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        hint = "give a file, or a name of `dra-grpo list recipes`"
+        raise UsageError(f"config file {str(path)!r}{because} cannot be read: {reason}; {hint}") from error
+    if not isinstance(values, dict):
+        kind = type(values).__name__
+        raise UsageError(f"{path} must be a YAML mapping of settings, `key: value` a line; got {kind}")
     base = values.pop("extends", None)
     refuse_unknown(values, {*names, "extends"}, f"{path}: unknown key")
     if base is None:
         return values
     if not isinstance(base, str):
         raise UsageError(f"{path}: extends is {base!r}; expected the path of one recipe, relative to this one")
-    return layered(read_recipe(Path(path).parent / base, names, (*extended_by, file)), values)
+    return layered(read_recipe(base, names, (*extended_by, file)), values)
 
 
-def recipe_path(given: str | Path) -> Path:
-    """`given` where it is a file; else the packaged recipe of that name: `countdown`, `paper/dra-grpo`."""
+def recipe_path(given: str | Path, folder: Path = Path()) -> Path:
+    """`given` where it is a file, seen from `folder`; else the packaged recipe of that name: `paper/dra-grpo`."""
     packaged = RECIPES / f"{str(given).removeprefix('recipes/').removesuffix('.yaml')}.yaml"
-    return packaged if not Path(given).is_file() and packaged.is_file() else Path(given)
+    return packaged if not (folder / given).is_file() and packaged.is_file() else folder / given
 
 
 def layered(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -121,7 +129,7 @@ def yaml_value(text: str, source: str) -> Any:
 
     try:
         read = OmegaConf.from_dotlist([f"value={text.replace('${', HELD)}"])
-    except (YAMLError, OmegaConfBaseException) as error:
+    except (YAMLError, OmegaConfBaseException, RecursionError) as error:
         raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
     return exchanged(OmegaConf.to_container(read), HELD, "${")["value"]
 
@@ -129,18 +137,3 @@ def yaml_value(text: str, source: str) -> Any:
 def exchanged(value: Any, old: str, new: str) -> Any:
     """Plain data with another text in place of `old` in every text and key; what JSON lacks comes back as text."""
     return json.loads(json.dumps(value, default=str, ensure_ascii=False).replace(old, new))
-
-
-def _read_yaml(path: str | Path, extended_by: tuple[Path, ...]) -> dict[str, Any]:
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        because = f", which {extended_by[-1].name} extends," if extended_by else ""
-        reason = error.strerror if isinstance(error, OSError) else error
-        hint = "give a file, or a name of `dra-grpo list recipes`"
-        raise UsageError(f"config file {str(path)!r}{because} cannot be read: {reason}; {hint}") from error
-    values = yaml_value(text, str(path))
-    if not isinstance(values, dict):
-        kind = type(values).__name__
-        raise UsageError(f"{path} must be a YAML mapping of settings, `key: value` a line; got {kind}")
-    return values
