@@ -78,7 +78,7 @@ def test_a_missing_extra_is_named(tmp_path):
         "    return None if name.partition('.')[0] in hidden else found(name, path, target)\n"
         "PathFinder.find_spec = find_spec\n"
     )
-    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "reward": 0.5}\n')
+    (tmp_path / "metrics.jsonl").write_text('{"step": 1, "dra/raw_reward": 0.5}\n')
     hidden = {"PYTHONPATH": str(tmp_path)}
     for arguments, extra in (
         (["train", "--config", "recipes/countdown.yaml"], "trl"),
