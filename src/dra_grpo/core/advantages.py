@@ -1,7 +1,5 @@
 """The reference advantages that every engine is held against."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import torch

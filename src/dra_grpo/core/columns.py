@@ -1,7 +1,5 @@
 """What people hand in (tensors, arrays, lists, data-frame columns), as tensors."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

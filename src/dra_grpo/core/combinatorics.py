@@ -1,7 +1,5 @@
 """Draws: k completions without replacement, which pass@k is made of, and random numbers that depend on a key alone."""
 
-from __future__ import annotations
-
 import random
 
 import torch

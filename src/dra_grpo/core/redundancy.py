@@ -1,7 +1,5 @@
 """How much each completion repeats its group: kernel and SMI put together over flat, ragged rollouts."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """Similarity kernels: embeddings (..., G, D) to similarity (..., G, G)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

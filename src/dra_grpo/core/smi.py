@@ -4,8 +4,6 @@
 the company as a mask, so that padded, unscorable and (if wanted) wrong completions have no say.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
@@ -136,14 +134,13 @@ def facility_location(similarity: Tensor, company: Tensor | None = None) -> Tens
     G = similarity.shape[-1]
     if G < 2:
         return similarity.sum(-1) * 0
+    company = torch.ones_like(similarity[..., 0], dtype=torch.bool) if company is None else company
     lowest = torch.finfo(similarity.dtype).min
-    of_company = similarity if company is None else similarity.masked_fill(~company[..., None, :], lowest)
+    of_company = similarity.masked_fill(~company[..., None, :], lowest)
     nearest, index = of_company.max(-1, keepdim=True)
     second = of_company.scatter(-1, index, lowest).amax(-1, keepdim=True)
     without_i = nearest.expand_as(similarity).scatter(-1, index, second)
     covered = torch.minimum(similarity, without_i)
-    if company is None:
-        return covered.sum(-2)
     own = torch.eye(G, dtype=torch.bool, device=similarity.device)
     has_company = company.sum(-1, keepdim=True) > company
     return torch.where((company[..., None] | own) & has_company[..., None, :], covered, 0.0).sum(-2)

@@ -1,8 +1,11 @@
 """One file = one method; `METHODS` is where a name becomes one."""
 
+from collections.abc import Callable
+from typing import Any
+
 from dra_grpo.core import redundancy
 from dra_grpo.methods.clusters import cluster_fields, cluster_size
-from dra_grpo.methods.controls import length, length_fields, none, permuted, random_embeddings, random_fields
+from dra_grpo.methods.controls import length, none, permuted, random_embeddings
 from dra_grpo.methods.darling import darling
 from dra_grpo.methods.dra import DRA_ROBUST, dra
 from dra_grpo.methods.dra_blend import dra_blend
@@ -20,6 +23,12 @@ from dra_grpo.registry import Registry
 
 DRA, OURS = "arXiv 2505.09655", "this project"
 EMBEDDED = ("embeddings",)
+
+
+def when_matched(*always: str) -> Callable[[dict[str, Any]], tuple[str, ...]]:
+    """The fields `always`, and embeddings if the mean weight is to be that of `dra`."""
+    return lambda options: (*always, "embeddings") if options["match"] else always
+
 
 _METHODS = (
     # DRA and ours
@@ -42,8 +51,8 @@ _METHODS = (
     Method("none", none, "reward", (), "arXiv 2402.03300"),
     Method("permuted", permuted, "reward", EMBEDDED, DRA, bases=(redundancy, dra)),
     Method("permuted-correct", permuted, "reward", EMBEDDED, DRA, {"among": "correct"}, (redundancy, dra)),
-    Method("random", random_embeddings, "reward", random_fields, DRA, bases=(redundancy, dra)),
-    Method("length", length, "reward", length_fields, DRA, bases=(redundancy, dra)),
+    Method("random", random_embeddings, "reward", when_matched(), DRA, bases=(redundancy, dra)),
+    Method("length", length, "reward", when_matched("texts"), DRA, bases=(redundancy, dra)),
 )
 
 METHODS = Registry[Method]("method", "dra_grpo.methods", {method.name: method for method in _METHODS}, as_method)

@@ -1,7 +1,5 @@
 """The front door: rewards and embeddings in, adjusted rewards out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which completions of a group say the same: the partition that `darling` and `uniqueness` count by."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from itertools import combinations

@@ -1,7 +1,5 @@
 """Controls: what a comparison with DRA needs beside it, to show that diversity is why."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -102,11 +100,6 @@ def random_embeddings(
     return _control(rollouts, dra(blind, **options).smi.nan_to_num(0.0), match, options)
 
 
-def random_fields(options: dict[str, Any]) -> tuple[str, ...]:
-    """Embeddings, if their mean weight is to be matched."""
-    return ("embeddings",) if options["match"] else ()
-
-
 def length(rollouts: Rollouts, *, match: bool = True, **options: Any) -> Adjusted:
     """DRA with S_ij = min(l_i, l_j) / max(l_i, l_j), l = 1 + characters: does DRA see more than length?
 
@@ -134,11 +127,6 @@ def length(rollouts: Rollouts, *, match: bool = True, **options: Any) -> Adjuste
 
     value = rollouts.index.map(measured, characters.log(), company)
     return _control(rollouts, torch.where(rollouts.scored, value, 0.0), match, options)
-
-
-def length_fields(options: dict[str, Any]) -> tuple[str, ...]:
-    """Texts, and embeddings if their mean weight is to be matched."""
-    return ("texts", *random_fields(options))
 
 
 def _control(rollouts: Rollouts, value: Tensor, match: bool, options: dict[str, Any]) -> Adjusted:

@@ -1,7 +1,5 @@
 """DARLING: quality times the share of the group that says something else (arXiv 2509.02534)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dra_grpo.core import Adjusted, Rollouts

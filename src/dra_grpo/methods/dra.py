@@ -1,7 +1,5 @@
 """DRA: divide each reward by 1 + its Submodular Mutual Information with the group (arXiv 2505.09655)."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """dra-blend: GRPO's advantage plus a bonus for being unlike the other correct completions."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

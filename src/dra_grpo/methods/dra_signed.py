@@ -1,7 +1,5 @@
 """dra-signed: what GRPO gives the correct completions, shared out among them by DRA's weights."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

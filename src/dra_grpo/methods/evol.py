@@ -1,7 +1,5 @@
 """EVOL-RL: correctness decides the sign, novelty the size (arXiv 2509.15194)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """Credit for what a completion adds to its group's quality-weighted volume (arXiv 2605.11461 and its kin)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """The one interface of every method: a callable that knows its stage, its needs, its options and its source."""
 
-from __future__ import annotations
-
 import inspect
 import warnings
 from collections.abc import Callable, Collection, Mapping

@@ -1,7 +1,5 @@
 """MMR-GRPO: rewards by Maximal Marginal Relevance, one greedy pass over the group (arXiv 2601.09085)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """The options of a method: its function's keyword-only parameters, and what their types allow."""
 
-from __future__ import annotations
-
 import inspect
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Pass@k training: the advantage whose reward is that any of k completions is correct (arXiv 2508.10751)."""
 
-from __future__ import annotations
-
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts

@@ -1,7 +1,5 @@
 """PKPO: unbiased gradients of pass@k (arXiv 2505.15201)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

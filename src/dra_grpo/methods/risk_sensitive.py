@@ -1,7 +1,5 @@
 """RS-GRPO: the advantage of an exponential utility, between mean and maximum reward (arXiv 2509.24261)."""
 
-from __future__ import annotations
-
 import torch
 
 from dra_grpo.core import Adjusted, Rollouts

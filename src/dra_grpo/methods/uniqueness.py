@@ -1,7 +1,5 @@
 """Uniqueness-aware RL: advantages divided by how many share the strategy (arXiv 2601.08763)."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import torch

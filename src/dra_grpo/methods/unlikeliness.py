@@ -1,7 +1,5 @@
 """Unlikeliness reward: the likelier a completion was among its group, the less it earns (arXiv 2506.02355)."""
 
-from __future__ import annotations
-
 import warnings
 
 import torch

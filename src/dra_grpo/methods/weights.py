@@ -1,7 +1,5 @@
 """What becomes of weights after 1 / (1 + SMI): the gate, the normalisation, and the rules for negative and wrong."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
