@@ -74,8 +74,8 @@ class Registry(dict[str, T], Generic[T]):
         return [*own, *sorted(point.name for point in entry_points(group=self.group) if point.name not in own)]
 
     @staticmethod
-    def _plain(name: str) -> str:
-        return name.replace("_", "-")
+    def _plain(name: object) -> str:
+        return str(name).replace("_", "-")
 
 
 class UnknownName(UsageError, KeyError):

@@ -71,8 +71,8 @@ def test_embeddings_whose_sum_overflows_are_not_broken():
     assert adjust_rewards(torch.ones(3), half).weights.tolist() == pytest.approx([1 / 3] * 3)
 
 
-def test_integer_embeddings_are_refused():
-    one_line(lambda: adjust_rewards(torch.ones(3), torch.ones(3, 2).long()), "floating point", "torch.int64")
+def test_integer_embeddings_are_promoted():
+    assert adjust_rewards([1, 1, 0], [[1, 0], [2, 0], [0, 1]]).rewards.tolist() == [0.5, 0.5, 0.0]
 
 
 def test_embeddings_without_features_are_refused():

@@ -30,6 +30,11 @@ def column(values: Any, name: str) -> Tensor:
         raise UsageError(f"{name} must be numbers in a tensor, an array, a list or a column; got {found}") from error
 
 
+def floating(values: Tensor) -> Tensor:
+    """`values`, as float32 where they are integers or bools."""
+    return values if values.is_floating_point() else values.float()
+
+
 def group_ids(groups: Any) -> Tensor:
     """Group ids as integers: integers as they are, strings and other hashable ids numbered in sorted order.
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dra_grpo.core.advantages import Scale, grpo_advantages
-from dra_grpo.core.columns import column, entries
+from dra_grpo.core.columns import column, entries, floating
 from dra_grpo.core.groups import GroupIndex, flatten_groups
 from dra_grpo.errors import UsageError
 
@@ -28,7 +28,7 @@ class Rollouts:
     Attributes:
         rewards: (N,), NaN or infinite where a completion could not be scored; integers and bools are promoted.
         groups: (N,), which prompt each row answers: integers, or strings and other hashable ids; 0 … B-1 afterwards.
-        embeddings: (N, D), any float dtype; rows without a score are not looked at.
+        embeddings: (N, D), any float dtype, integers are promoted; rows without a score are not looked at.
         correct: bool (N,), from the accuracy reward alone; None means rewards > 0.
         logprobs: (N,), each completion's mean token log-probability under the policy that sampled it.
         answers: N canonical final answers, None where there is none.
@@ -57,8 +57,7 @@ class Rollouts:
 
     def __post_init__(self) -> None:
         rewards, index, shape = flatten_groups(self.rewards, self.groups)
-        rewards = rewards if rewards.is_floating_point() else rewards.float()
-        found = dict(vars(self), rewards=rewards, groups=index.group, index=index, shape=shape)
+        found = dict(vars(self), rewards=floating(rewards), groups=index.group, index=index, shape=shape)
         for name in ("embeddings", "correct", "logprobs"):
             if found[name] is not None:
                 value = column(found[name], name).to(rewards.device)
@@ -66,6 +65,7 @@ class Rollouts:
                 if tuple(value.shape) != (*shape, *last):
                     expected = f"{shape}{' with a last dimension D' if last else ''}"
                     raise UsageError(f"{name} must be shaped like rewards, {expected}; got {tuple(value.shape)}")
+                value = floating(value) if name == "embeddings" else value
                 found[name] = value.reshape(len(rewards), *value.shape[len(shape) :])
         for name in ("answers", "texts"):
             found[name] = None if found[name] is None else entries(found[name], name, shape)
@@ -74,16 +74,12 @@ class Rollouts:
             self._check_embeddings(self.embeddings)
 
     def _check_embeddings(self, embeddings: Tensor) -> None:
-        if not embeddings.is_floating_point():
-            raise UsageError(f"embeddings must be floating point; got {embeddings.dtype}")
         if embeddings.shape[1] == 0 and len(embeddings):
             raise UsageError(f"embeddings must have at least one feature; got shape {tuple(embeddings.shape)}")
         # A sum passes over the embeddings ten times faster than isfinite().all(); where it overflows, look closer.
-        broken = self.scored & ~embeddings.detach().sum(-1).isfinite()
-        if broken.any():
-            broken &= ~embeddings.isfinite().all(-1)
-        if broken.any():
-            rows = broken.nonzero().flatten().tolist()
+        doubtful = (self.scored & ~embeddings.detach().sum(-1).isfinite()).nonzero().flatten()
+        rows = doubtful[~embeddings[doubtful].isfinite().all(-1)].tolist()
+        if rows:
             more = f" (and {len(rows) - 1} more)" if len(rows) > 1 else ""
             raise UsageError(f"embedding of row {rows[0]}{more} holds NaN or infinity; expected finite numbers")
 
