@@ -108,13 +108,13 @@ class DiversityAwareMixin(_Trainer):
         column, needs = self._correctness_column, self._adjuster.needs
         texts = [policy_text(completion) for completion in completions]
         answers = self._adjuster.answers_of(texts)
-        embeddings, truncated = self._embedded(completions, raw.isfinite(), inputs)
+        embeddings, truncated = self._embedded(completions, raw.isfinite(), [inputs, completions])
         rollouts = self._adjuster.rollouts(
             raw,
             torch.arange(len(raw), device=raw.device) // self.num_generations,
             embeddings=embeddings,
             correct=None if column is None else table[:, column] > 0,
-            logprobs=self._logprobs(inputs) if "logprobs" in needs else None,
+            logprobs=self._logprobs([inputs, completions]) if "logprobs" in needs else None,
             answers=answers and gather_object(answers),
             texts=gather_object(texts) if "texts" in needs else None,
         )
@@ -197,17 +197,16 @@ class DiversityAwareMixin(_Trainer):
         """Which generation of the run this is; of step s the first is s times the generations a step may have."""
         step, index = self.state.global_step, self._batches[1] + 1
         self._batches = (step, index if step == self._batches[0] else 0)
-        return (
-            step * math.ceil(self.args.gradient_accumulation_steps / self.args.steps_per_generation) + self._batches[1]
-        )
+        a_step = math.ceil(self.args.gradient_accumulation_steps / self.args.steps_per_generation)
+        return step * a_step + self._batches[1]
 
-    def _embedded(self, completions: list, scored: Tensor, inputs: list[dict]) -> tuple[Tensor | None, float | None]:
+    def _embedded(self, completions: list, scored: Tensor, shown: list) -> tuple[Tensor | None, float | None]:
         """Rows (N, D) of all processes, in rank order, and the share of texts that were cut; each embeds its own."""
         embedder, generated = self._adjuster.embedder, self._generated
         if embedder is None:
             return None, None
         if isinstance(embedder, PolicyEmbedder):
-            _refuse_images(inputs, "embedder 'policy'")
+            _refuse_images(shown, "embedder 'policy'")
             backbone = _backbone(self.accelerator.unwrap_model(self.model))
             local = embedder.encode(
                 self.model, generated.prompt_ids, generated.completion_ids, backbone, generated.own
@@ -218,7 +217,7 @@ class DiversityAwareMixin(_Trainer):
         share = self.accelerator.gather(truncated.float().to(device)).mean().item()
         return self.accelerator.gather(rows.to(device)), share
 
-    def _logprobs(self, inputs: list[dict]) -> Tensor:
+    def _logprobs(self, shown: list) -> Tensor:
         """(N,) mean log-probability of the policy's own tokens, of all processes.
 
         The sampler's, where it gives them for every completion; else those of one forward pass.
@@ -229,7 +228,7 @@ class DiversityAwareMixin(_Trainer):
             everyone = self.accelerator.gather(torch.tensor(means, device=device))
             if not everyone.isnan().any():
                 return everyone
-        _refuse_images(inputs, f"method {self._adjuster.method.name!r}")
+        _refuse_images(shown, f"method {self._adjuster.method.name!r}")
         ids, attention, own = right_padded(generated.prompt_ids, generated.completion_ids, device, generated.own)
         with torch.no_grad():
             logps, *_ = self._get_per_token_logps_and_entropies(
@@ -257,11 +256,10 @@ def _mean_known(logprobs: Sequence[float | None], own: Sequence[int]) -> float:
     return sum(known) / len(known) if known else (math.nan if any(own) else 0.0)
 
 
-def _refuse_images(inputs: list[dict], what: str) -> None:
-    if has_images(inputs):
-        raise UsageError(
-            f"{what} runs the policy on token ids alone and these prompts have images; use a text embedder"
-        )
+def _refuse_images(shown: list, what: str) -> None:
+    """Raise where prompts, or tools within completions, show images."""
+    if has_images(shown):
+        raise UsageError(f"{what} runs the policy on token ids alone and there are images; use a text embedder")
 
 
 def _backbone(model: Any) -> Any:
