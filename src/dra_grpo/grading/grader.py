@@ -53,6 +53,8 @@ class Grader:
         self.counts: Counter[str] = Counter()
         self._known: dict[Question, Decision] = {}
         self._lock = threading.Lock()
+        atexit.register(self.pool.close)
+        os.register_at_fork(after_in_child=self.abandon)
 
     def grade(self, texts: Sequence[str], golds: Sequence[object], extract: Extract = "boxed") -> list[Grade]:
         """A grade for each completion.
@@ -126,18 +128,3 @@ def grader(workers: int = 2, seconds: float = 1.0, memory: int = 1 << 30) -> Gra
     if limits not in _GRADERS:
         _GRADERS.setdefault(limits, Grader(*limits))  # of threads that come at once, all get the one that is kept
     return _GRADERS[limits]
-
-
-@atexit.register
-def _close() -> None:
-    for each in _GRADERS.values():
-        if not each.pool.busy:  # a daemon thread may never finish; then the pipes close with the process
-            each.pool.close()
-
-
-def _abandon() -> None:
-    for each in _GRADERS.values():
-        each.abandon()
-
-
-os.register_at_fork(after_in_child=_abandon)

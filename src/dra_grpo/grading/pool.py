@@ -54,11 +54,6 @@ class WorkerPool:
         """The process ids of the workers that have been started."""
         return [worker.process.pid for worker in self._slots if worker]
 
-    @property
-    def busy(self) -> bool:
-        """Whether a call of `run` is in progress."""
-        return self._lock.locked()
-
     def run(self, pairs: list[Pair]) -> dict[Pair, str]:
         """Compare answers with golds.
 
@@ -95,10 +90,13 @@ class WorkerPool:
             return self._outcomes
 
     def close(self) -> None:
-        """Let the workers go; `run` starts new ones."""
-        with self._lock:
+        """Let the workers go, unless they are at work; `run` starts new ones."""
+        if self._lock.acquire(
+            blocking=False
+        ):  # a daemon thread may hold it for good: the pipes close with the process
             for slot in range(len(self._slots)):
                 self._drop(slot)
+            self._lock.release()
 
     def abandon(self) -> None:
         """In a forked child: forget the parent's workers, and the state of its lock."""
