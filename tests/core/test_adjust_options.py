@@ -89,14 +89,3 @@ def test_mirrored_weights_never_reward_redundancy_even_above_one(random_batch):
     rewards[:, ::3] = -1.0
     weights = adjust_rewards(rewards, x, negative="mirror", normalize="mean").weights
     assert (weights[rewards < 0] >= 1).all()
-
-
-def test_correctness_may_be_given(random_batch, assert_same):
-    """A wrong completion with a format reward has R > 0, so R > 0 cannot stand for correct."""
-    rewards, x = random_batch(B=1)
-    correct = torch.tensor([[True, False, True, False, True]])
-    found = adjust_rewards(rewards + 0.1, x, correct=correct, correct_only=True)
-    assert_same(found, adjust_rewards(rewards + 0.1, x, correct=correct.long(), correct_only=True), atol=0)
-    shown = x[0, correct[0]]
-    company = adjust_rewards(torch.ones(3, dtype=torch.float64), shown)
-    torch.testing.assert_close(found.smi[0, correct[0]], company.smi)

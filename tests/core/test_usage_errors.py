@@ -80,13 +80,15 @@ def test_embeddings_without_features_are_refused():
     one_line(lambda: Rollouts(torch.ones(3), ids, torch.ones(3, 0)), "at least one feature", "(3, 0)")
 
 
-def test_rollouts_are_flat():
+def test_rollouts_that_do_not_fit_name_both_shapes():
     ids = torch.zeros(3, dtype=torch.long)
     one_line(lambda: Rollouts(torch.ones(2, 3), ids), "(B, G) without groups", "(2, 3)", "(3,)")
     one_line(lambda: Rollouts(torch.ones(3), ids[:2]), "groups", "(3,)", "(2,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, torch.ones(2, 4)), "(3,)", "(2, 4)")
     one_line(lambda: Rollouts(torch.ones(3), ids, logprobs=torch.ones(4)), "logprobs", "(3,)", "(4,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, texts=["a"]), "texts must hold one entry a reward, 3; got 1")
+    ragged = [["a", "b", "c"], ["d"]]
+    one_line(lambda: Rollouts(torch.ones(2, 2), texts=ragged), "texts must hold one entry a reward, 4; got 2")
     one_line(lambda: Rollouts(torch.ones(3), ids, answers=["a"] * 4), "answers must hold one entry a reward, 3; got 4")
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dra_grpo import Rollouts, adjust_rewards, grpo_advantages
+from dra_grpo import adjust_rewards, grpo_advantages
 from dra_grpo.core import group_similarity
-from dra_grpo.core.groups import group_max
 from dra_grpo.core.redundancy import similarity_spread
 
 
@@ -23,11 +22,6 @@ def test_the_spread_is_that_of_each_rows_mean_similarity(kernel, rich, without_s
             sum(S[group, i, j].item() for j in places if j != i) / (len(places) - 1) for i in places if len(places) > 1
         ]
         assert found[group] == pytest.approx(max(means) - min(means) if means else 0.0, abs=1e-9)
-
-
-def test_group_max_of_no_rows_is_minus_infinity(rich):
-    index = rich().index
-    assert (group_max(index, torch.ones(16), torch.zeros(16, dtype=torch.bool)) == -torch.inf).all()
 
 
 def test_the_gate_opens_at_min_spread_and_looks_at_all_correct_groups_alone(rich):
@@ -104,8 +98,3 @@ def test_impossible_options_are_refused(options, message):
     with pytest.raises(ValueError) as error:
         adjust_rewards(torch.ones(2), torch.ones(2, 2), **options)
     assert str(error.value) == message
-
-
-def test_the_spread_needs_embeddings():
-    with pytest.raises(ValueError, match="embeddings are needed"):
-        similarity_spread(Rollouts(torch.ones(2), torch.zeros(2).long()))

@@ -11,9 +11,8 @@ import pytest
 import torch
 
 import dra_grpo
-from dra_grpo import METHODS, Adjusted, Rollouts, adjust_rewards
+from dra_grpo import METHODS, Rollouts, adjust_rewards
 from dra_grpo.errors import UsageError
-from dra_grpo.methods import Method
 
 ROOT = Path(__file__).parents[2]
 BARE = Rollouts(torch.ones(2), torch.zeros(2).long())
@@ -164,41 +163,9 @@ def test_engines_find_the_options_they_fill_in():
         assert ("scale" in method.options) == ("eps" in method.options) == scaled
 
 
-def test_a_method_object_in_place_of_a_name():
-    halved = Method(
-        "halved",
-        lambda rollouts: Adjusted.from_weights(
-            rollouts, torch.full_like(rollouts.rewards, 0.5), torch.zeros_like(rollouts.rewards)
-        ),
-        "reward",
-        (),
-        "nowhere",
-    )
-    assert adjust_rewards(torch.ones(3), None, method=halved).rewards.tolist() == [0.5, 0.5, 0.5]
-
-
 def test_a_wrong_name_is_answered_with_the_near_one():
     with pytest.raises(ValueError, match="unknown method 'darlin'; did you mean 'darling'"):
         adjust_rewards(torch.ones(2), None, method="darlin")
-
-
-@pytest.mark.parametrize(
-    ("rewards", "embeddings", "more", "message"),
-    [
-        ((2, 3), (2, 3, 0), {}, "at least one feature"),
-        ((4,), (3, 2), {}, r"embeddings must be shaped like rewards, \(4,\) with a last dimension D; got \(3, 2\)"),
-        ((4,), (4, 2), {"correct": torch.ones(3)}, r"correct must be shaped like rewards, \(4,\); got \(3,\)"),
-        ((2, 2), (2, 3, 2), {}, r"embeddings must be shaped like rewards, \(2, 2\) .* got \(2, 3, 2\)"),
-    ],
-)
-def test_shapes_that_do_not_fit_are_a_person_s_to_mend(rewards, embeddings, more, message):
-    with pytest.raises(UsageError, match=message):
-        adjust_rewards(torch.ones(rewards), torch.ones(embeddings), **more)
-
-
-def test_texts_of_groups_must_be_shaped_like_the_rewards():
-    with pytest.raises(ValueError, match="texts must hold one entry a reward, 4; got 2"):
-        adjust_rewards(torch.ones(2, 2), None, method="darling", clusters="text", texts=[["a", "b"], ["c"]])
 
 
 def test_a_method_from_another_installed_package(tmp_path):
