@@ -1,7 +1,4 @@
-"""One file = one method; `METHODS` is where a name becomes one."""
-
-from collections.abc import Callable
-from typing import Any
+"""One file = one method, the controls in one; `METHODS` is where a name becomes a method."""
 
 from dra_grpo.core import redundancy
 from dra_grpo.methods.clusters import cluster_fields, cluster_size
@@ -23,12 +20,7 @@ from dra_grpo.registry import Registry
 
 DRA, OURS = "arXiv 2505.09655", "this project"
 EMBEDDED = ("embeddings",)
-
-
-def when_matched(*always: str) -> Callable[[dict[str, Any]], tuple[str, ...]]:
-    """The fields `always`, and embeddings if the mean weight is to be that of `dra`."""
-    return lambda options: (*always, "embeddings") if options["match"] else always
-
+OF_DRA = (redundancy, dra)
 
 _METHODS = (
     # DRA and ours
@@ -49,10 +41,12 @@ _METHODS = (
     Method("risk_sensitive", risk_sensitive, "advantage", (), "arXiv 2509.24261"),
     # controls
     Method("none", none, "reward", (), "arXiv 2402.03300"),
-    Method("permuted", permuted, "reward", EMBEDDED, DRA, bases=(redundancy, dra)),
-    Method("permuted-correct", permuted, "reward", EMBEDDED, DRA, {"among": "correct"}, (redundancy, dra)),
-    Method("random", random_embeddings, "reward", when_matched(), DRA, bases=(redundancy, dra)),
-    Method("length", length, "reward", when_matched("texts"), DRA, bases=(redundancy, dra)),
+    Method("permuted", permuted, "reward", EMBEDDED, DRA, bases=OF_DRA),
+    Method("permuted-correct", permuted, "reward", EMBEDDED, DRA, {"among": "correct"}, OF_DRA),
+    Method("random", random_embeddings, "reward", lambda o: EMBEDDED if o["match"] else (), DRA, bases=OF_DRA),
+    Method(
+        "length", length, "reward", lambda o: ("texts", "embeddings") if o["match"] else ("texts",), DRA, bases=OF_DRA
+    ),
 )
 
 METHODS = Registry[Method]("method", "dra_grpo.methods", {method.name: method for method in _METHODS}, as_method)

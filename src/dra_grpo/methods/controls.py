@@ -9,7 +9,6 @@ from torch import Tensor
 from dra_grpo.core import SMI, Adjusted, GroupIndex, Rollouts
 from dra_grpo.core.combinatorics import generator
 from dra_grpo.methods.dra import dra
-from dra_grpo.methods.weights import matched, ordered, signed
 
 
 def none(rollouts: Rollouts) -> Adjusted:
@@ -97,7 +96,8 @@ def random_embeddings(
     """
     noise = torch.randn(len(rollouts.rewards), dim, generator=generator(seed, step), device="cpu")
     blind = replace(rollouts, embeddings=noise.to(rollouts.rewards.device)[rollouts.index.place])
-    return _control(rollouts, dra(blind, **options).smi.nan_to_num(0.0), match, options)
+    value = dra(blind, **options).smi.nan_to_num(0.0)
+    return dra(rollouts, value, _target(rollouts, match, options), **options)
 
 
 def length(rollouts: Rollouts, *, match: bool = True, **options: Any) -> Adjusted:
@@ -126,15 +126,10 @@ def length(rollouts: Rollouts, *, match: bool = True, **options: Any) -> Adjuste
         return smi(torch.exp(-(log[:, :, None] - log[:, None, :]).abs()), company=company)
 
     value = rollouts.index.map(measured, characters.log(), company)
-    return _control(rollouts, torch.where(rollouts.scored, value, 0.0), match, options)
+    value = torch.where(rollouts.scored, value, 0.0)
+    return dra(rollouts, value, _target(rollouts, match, options), **options)
 
 
-def _control(rollouts: Rollouts, value: Tensor, match: bool, options: dict[str, Any]) -> Adjusted:
-    """DRA with the SMI `value`, its weights matched to DRA's own before the rules for negative and wrong rewards."""
-    plain = {**options, "negative": "scale", "wrong": "scale"}
-    weights = dra(rollouts, value, **plain).weights
-    if match:
-        weights = matched(rollouts, weights, dra(rollouts, **plain).weights)
-    weights = signed(rollouts, weights, options.get("negative", "scale"))
-    weights = ordered(rollouts, weights, options.get("wrong", "scale"))
-    return Adjusted.from_weights(rollouts, weights, value, options.get("std_floor", 0.0))
+def _target(rollouts: Rollouts, match: bool, options: dict[str, Any]) -> Tensor | None:
+    """The weights of `dra` with these options, before the rules for negative and wrong rewards."""
+    return dra(rollouts, **{**options, "negative": "scale", "wrong": "scale"}).weights if match else None

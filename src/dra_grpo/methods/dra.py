@@ -7,7 +7,7 @@ from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, redundancy
 from dra_grpo.errors import UsageError
-from dra_grpo.methods.weights import gated, normalized, ordered, signed
+from dra_grpo.methods.weights import gated, matched, normalized, ordered, signed
 
 DRA_ROBUST = {
     "clamp": True,  # 1 + SMI ≥ 1: negative cosines can neither blow a weight up nor turn its sign
@@ -26,6 +26,7 @@ among 64 makes σ = 0.125, so that the floor touches no group that GRPO learns f
 def dra(
     rollouts: Rollouts,
     value: Tensor | None = None,
+    target: Tensor | None = None,
     *,
     negative: Literal["scale", "keep", "mirror"] = "scale",
     wrong: Literal["scale", "keep"] = "scale",
@@ -38,7 +39,9 @@ def dra(
 
     Args:
         rollouts: with embeddings (N, D).
-        value: SMI (N,) measured elsewhere, in place of the embeddings' (the controls use this).
+        value: SMI (N,) measured elsewhere, in place of the embeddings'; the controls use this and the next.
+        target: weights (N,) to whose group means the weights are `matched`, before the rules for negative and wrong
+            rewards, so that what they keep is kept.
         negative: what becomes of R < 0. "scale" is the formula, which punishes a repeated mistake less than a new;
             "keep" leaves it; "mirror" is R·(2 − min(w, 1)), so that redundancy is never an advantage.
         wrong: what becomes of R ≥ 0 that a wrong completion has from its format. "scale" is the formula, under which a
@@ -78,5 +81,8 @@ def dra(
             stacklevel=2,
         )
     weights = gated(rollouts, 1 / (1 + value), min_spread, similarity.get("kernel", "cosine"))
-    weights = signed(rollouts, normalized(rollouts, weights, normalize), negative)
+    weights = normalized(rollouts, weights, normalize)
+    if target is not None:
+        weights = matched(rollouts, weights, target)
+    weights = signed(rollouts, weights, negative)
     return Adjusted.from_weights(rollouts, ordered(rollouts, weights, wrong), value, std_floor)
