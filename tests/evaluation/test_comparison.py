@@ -25,7 +25,7 @@ def results(seed: int, samples: int = 8, gain: float = 0.0, problems=(("aime24",
             metrics = {f"avg@{samples}": correct / samples, "distinct": float(draws.integers(1, 5)), "truncated": 0.0,
                        "tokens": float(draws.integers(50, 99))}  # fmt: skip
             rows.append(ProblemResults(str(i), f"{name}{i}", samples, correct, metrics))
-        task = TaskResults(count, samples, [], {"template": "r1"}, "boxed", {}, None, {}, rows, {})
+        task = TaskResults(count, samples, [], {"template": "r1", "extract": "boxed"}, {}, None, {}, rows)
         tasks[name] = replace(task, **changes)
     return Results(f"model {seed}", "server", 0, [], tasks, None, {})
 
@@ -142,7 +142,10 @@ def test_what_cannot_be_compared():
 
 
 def test_what_differs_is_said():
-    sides = results(1, problems=(("aime24", 30),)), results(2, problems=(("aime24", 20),), extract="lenient")
+    sides = (
+        results(1, problems=(("aime24", 30),)),
+        results(2, problems=(("aime24", 20),), asked={"template": "r1", "extract": "lenient"}),
+    )
     assert compare(*sides).notes == [
         "aime24: on the 20 problems that both have, of 30 and 20",
         "aime24: extract differs, boxed and lenient",
@@ -153,7 +156,7 @@ def test_results_are_found_by_folder_or_file(tmp_path):
     file = tmp_path / "results.json"
     write_json(file, asdict(results(1)))
     assert load_results(tmp_path) == load_results(file) == results(1)
-    with pytest.raises(UsageError, match=r"nowhere.results.json holds no results of this version; expected what"):
+    with pytest.raises(UsageError, match=r"nowhere.results.json holds no results of this version, expected what"):
         load_results(tmp_path / "nowhere")
     file.write_text("{")
     with pytest.raises(UsageError, match=r"results.json is no JSON"):

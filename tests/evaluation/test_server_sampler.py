@@ -43,7 +43,7 @@ def test_every_request_is_answered_once(server, template, path, concurrency):
     log = server.log
     assert sorted(body["seed"] for body in log) == sorted(request.seed for request in asked)
     body = log[0]
-    assert (body["path"], body["model"], body["n"]) == (path, "m", 1)
+    assert (body["path"], body["model"]) == (path, "m")
     assert (body["stop"], body["skip_special_tokens"]) == (["stop here"], False)
     assert (body["temperature"], body["top_p"], body["max_tokens"], body["key"]) == (0.6, 0.95, 100, None)
 

@@ -13,7 +13,7 @@ def plain_draw(logits: list[float], uniform: float, temperature: float, top_p: f
     """Softmax, nucleus and inversion by plain loops in float64."""
     scaled = torch.tensor(logits, dtype=torch.float64) / temperature
     probabilities = scaled.softmax(-1).tolist()
-    order = range(len(logits)) if top_p == 1 else sorted(range(len(logits)), key=lambda i: -probabilities[i])
+    order = sorted(range(len(logits)), key=lambda i: -probabilities[i])
     kept, total = [], 0.0
     for token in order:
         if top_p < 1 and total >= top_p:

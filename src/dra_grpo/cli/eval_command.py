@@ -17,8 +17,7 @@ MODEL is a folder, a Hub name, a server's name for it, or `countdown`, the base 
 
 EVAL: dict[str, dict[str, Any]] = {
     "model": {"help": "what to evaluate"},
-    "--tasks": {"required": True, "help": "comma-separated: aime24, aime25, amc23, math500, minerva, olympiadbench, "
-                "gsm8k, countdown"},
+    "--tasks": {"required": True, "help": "of aime24,aime25,amc23,math500,minerva,olympiadbench,gsm8k,countdown"},
     "--samples": {"help": "a problem: N, or 4,aime24=64 (default: 64 for AIME and AMC, 16 for countdown, 4 else)"},
     "--out": {"help": "folder for samples and results (default: runs/eval/ and the model's last part)"},
     "--data": {"nargs": "+", "action": "extend", "default": [], "metavar": "TASK=PATH",
@@ -35,10 +34,8 @@ KINDS = {"int": int, "float": float, "str": str}
 COMPARE: dict[str, dict[str, Any]] = {
     "first": {"help": "folder of an evaluation, or its results.json"},
     "second": {"help": "the one to compare with it; differences are second minus first"},
-    "--metric": {"default": "avg", "help": "avg, pass@K, or any metric that eval prints, such as tokens or "
-                 "exact_pass@1 (default: %(default)s)"},
-    "--detect": {"type": float, "metavar": "POINTS", "help": "also say how many samples or problems it takes to see a "
-                 "difference of this size, with 80%% power at the 5%% level"},
+    "--metric": {"default": "avg", "help": "avg, pass@K or another that eval prints (default: %(default)s)"},
+    "--detect": {"type": float, "metavar": "POINTS", "help": "also say what shows a difference of this size"},
     "--json": {"type": Path, "metavar": "FILE", "help": "also write the comparison to this file"},
 }  # fmt: skip
 
@@ -78,9 +75,8 @@ def _compare(first: str, second: str, metric: str, detect: float | None, json: P
     from dra_grpo.evaluation.results import load_results
     from dra_grpo.files import write_json
 
-    size = None if detect is None else detect / 100
     sides = load_results(first), load_results(second)
-    comparison = compare(*sides, metric, size)
+    comparison = compare(*sides, metric, detect and detect / 100)
     models = [side.model for side in sides]
     unit = ", in points" if comparison.unit == 100 else ""
     print(f"first:  {models[0]}\nsecond: {models[1]}\nmetric: {metric}{unit}\n")
@@ -124,14 +120,14 @@ def _settings(model: str, tasks: str, **chosen: Any) -> Any:
 
 def _samples(text: str | None, tasks: tuple[str, ...]) -> dict[str, int] | None:
     """`4,aime24=64` as task -> count."""
-    if text is None:
+    if not text:
         return None
-    parts = text.split(",")
-    everywhere = [part for part in parts if "=" not in part]
-    own = _pairs([part for part in parts if "=" in part], tasks, "--samples", "4,aime24=64")
-    if len(everywhere) > 1 or not all(number.isdecimal() for number in [*everywhere, *own.values()]):
-        raise UsageError(f"--samples got {text!r}; expected one number, and numbers of single tasks: 4,aime24=64")
-    return {task: int(number) for number in everywhere for task in tasks} | {k: int(v) for k, v in own.items()}
+    first, *parts = text.split(",") if text[0].isdecimal() else ("", *text.split(","))
+    counts = dict.fromkeys(tasks, first) if first else {}
+    counts |= _pairs(parts, tasks, "--samples", "4,aime24=64")
+    if not all(number.isdecimal() for number in counts.values()):
+        raise UsageError(f"--samples got {text!r}; expected numbers, such as 4,aime24=64")
+    return {task: int(number) for task, number in counts.items()}
 
 
 def _pairs(given: list[str], tasks: tuple[str, ...], flag: str, form: str) -> dict[str, str]:
@@ -139,6 +135,6 @@ def _pairs(given: list[str], tasks: tuple[str, ...], flag: str, form: str) -> di
     for text in given:
         key, _, value = text.partition("=")
         if key not in tasks or not value or key in pairs:
-            raise UsageError(f"{flag} got {text!r}; expected one of --tasks, each once, such as {form}")
+            raise UsageError(f"{flag} got {text!r}; expected tasks of --tasks, each once, such as {form}")
         pairs[key] = value
     return pairs

@@ -77,7 +77,6 @@ class Benchmark:
         samples: samples a problem that give an interval worth printing, at a cost worth paying.
         temperature, top_p, max_new_tokens: how it is sampled unless said otherwise.
         template: the prompt template unless said otherwise, a name in `TEMPLATES`.
-        remark: said where a file has another number of problems.
     """
 
     name: str
@@ -90,18 +89,15 @@ class Benchmark:
     top_p: float = 0.95
     max_new_tokens: int = 32768
     template: str = "r1"
-    remark: str = ""
 
 
-_AMC = "some repositories call a set of 83 problems (AMC 2022 and 2023) by this name"
-_OLYMPIAD = ("Hothan/OlympiadBench", "OE_TO_maths_en_COMP", "train")
 _BENCHMARKS = (
     Benchmark("aime24", 30, "HuggingFaceH4/aime_2024", split="train", samples=64),
     Benchmark("aime25", 30, "math-ai/aime25", samples=64),
-    Benchmark("amc23", 40, "math-ai/amc23", samples=64, remark=_AMC),
+    Benchmark("amc23", 40, "math-ai/amc23", samples=64),
     Benchmark("math500", 500, "HuggingFaceH4/MATH-500"),
     Benchmark("minerva", 272, "math-ai/minervamath"),
-    Benchmark("olympiadbench", 674, *_OLYMPIAD, remark="GitHub's copy has 675"),
+    Benchmark("olympiadbench", 674, "Hothan/OlympiadBench", "OE_TO_maths_en_COMP", "train"),
     Benchmark("gsm8k", 1319, "openai/gsm8k", "main"),
     Benchmark("countdown", 500, samples=16, temperature=1.0, top_p=1.0, max_new_tokens=64, template="plain"),
 )
@@ -160,8 +156,7 @@ def load_problems(
         problems = _read(rows, columns, place, golds=benchmark.name != "countdown")
     notes = []
     if len(problems) != benchmark.count:
-        remark = f"; {benchmark.remark}" if benchmark.remark else ""
-        notes.append(f"{benchmark.name} has {len(problems)} problems, expected {benchmark.count}{remark}")
+        notes.append(f"{benchmark.name} has {len(problems)} problems, expected {benchmark.count}")
     if limit is not None and limit < len(problems):
         notes.append(f"{benchmark.name}: the first {limit} of {len(problems)} problems only")
     digest = blake2b("".join(f"{one.id}\n{one.text}\n" for one in problems).encode(), digest_size=8)
@@ -203,10 +198,8 @@ def _column(rows: Sequence[Row], columns: Mapping[str, str], role: str, place: s
     for name in COLUMNS[role]:
         if name in shared:
             return [row[name] for row in rows]
-    raise UsageError(
-        f"{place}: none of {', '.join(COLUMNS[role])} in every row, which all have {', '.join(shared) or 'none'}; "
-        f"name the {role}'s column with --columns {role}=NAME"
-    )
+    found = f"none of {', '.join(COLUMNS[role])} in every row, which all have {', '.join(shared) or 'none'}"
+    raise UsageError(f"{place}: {found}; name the {role}'s column with --columns {role}=NAME")
 
 
 def _ids(rows: Sequence[Row], columns: Mapping[str, str], place: str) -> list[str]:

@@ -15,10 +15,10 @@ from dra_grpo.evaluation.statistics import Detection, Estimate, estimate, pass_a
 GROW = ("coverage", "distinct", "distinct_answers", "exact_distinct", "exact_coverage")
 """Metrics of a problem's n samples together: another n is another metric."""
 
-EXPLANATION = """Samples: problems x samples a problem of either side. Difference: second minus first, paired by problem; its
-interval is for other problems of the kind and other samples. p: two-sided sign-flip permutation test over problems;
-Holm's: over the benchmarks listed. The last column is half the 95% interval for these very problems, from sampling
-alone. None of them speaks of other training seeds."""
+EXPLANATION = """Samples: problems x samples a problem of either side. Difference: second minus first, paired by
+problem; its interval is for other problems of the kind and other samples. p: two-sided sign-flip permutation test over
+problems; Holm's: over the benchmarks listed. ± sampling: half the 95% interval for these very problems. None of them
+speaks of other training seeds."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,9 @@ def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) 
             raise UsageError(f"{name}: problem {id!r} or its gold differs between the two; evaluate both on one file")
     if len(shared) < max(len(before), len(after)):
         notes.append(f"{name}: on the {len(shared)} problems that both have, of {len(before)} and {len(after)}")
-    before_asked, after_asked = ({**side.asked, "extract": side.extract} for side in (first, second))
-    for name_asked, one in before_asked.items():
-        if one != (other := after_asked[name_asked]):
-            notes.append(f"{name}: {name_asked} differs, {one} and {other}")
+    for setting, one in first.asked.items():
+        if one != (other := second.asked[setting]):
+            notes.append(f"{name}: {setting} differs, {one} and {other}")
     return [[side[id] for id in shared] for side in (before, after)]
 
 
@@ -125,10 +124,8 @@ def _values(name: str, pair: Sequence[Sequence[ProblemResults]], metric: str) ->
     """The metric of every problem on both sides, each (M,), if their numbers of samples allow it."""
     few, many = sorted(side[0].samples for side in pair)
     if metric in GROW and few < many:
-        raise UsageError(
-            f"{name}: {metric} grows with the samples, which are {few} and {many}; run `dra-grpo eval` again with "
-            f"--samples {few}, which draws none anew"
-        )
+        found = f"{metric} grows with the samples, which are {few} and {many}"
+        raise UsageError(f"{name}: {found}; run `dra-grpo eval` again with --samples {few}, which draws none anew")
     if metric.startswith("pass@") and metric[5:].isdecimal():
         if not 1 <= int(metric[5:]) <= few:
             raise UsageError(f"{name}: {metric} needs 1 to {few} samples a problem, which is what there are")
@@ -164,10 +161,10 @@ def needed(comparison: Comparison) -> list[str]:
     """What it takes to see a difference of the size asked about, a line for each benchmark."""
     lines = []
     for name, need in ((name, task.detect) for name, task in comparison.tasks.items() if task.detect):
-        other = "no number is enough" if need.samples_other is None else f"{need.samples_other}"
+        others = need.samples_other or "no number is enough"
         lines.append(
             f"{name}: for a difference of {100 * need.size:g} points (80% power, 5% level) each model needs "
-            f"{need.samples_fixed} samples a problem on these problems, {other} on others of the kind, or "
+            f"{need.samples_fixed} samples a problem on these problems, {others} on others of the kind, or "
             f"{need.problems} problems"
         )
     return lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -39,7 +39,8 @@ def evaluate(settings: EvalSettings) -> Results:
         for task in settings.tasks
     }
     notes = [note for found in loaded.values() for note in found.notes]
-    notes += [note for task, found in loaded.items() for note in _check_golds(task, found.problems)]
+    graded = {task: found.problems for task, found in loaded.items() if task != "countdown"}
+    notes += [note for task, problems in graded.items() for note in _check_golds(task, problems)]
 
     @cache
     def engine() -> Any:  # grading what is there already needs none
@@ -61,7 +62,8 @@ def evaluate(settings: EvalSettings) -> Results:
                     notes.append(f"{task}: no exact results: {error}")
             tasks[task] = _task(task, problems, files[task], exact, settings)
         over_all = average([task.accuracy for task in tasks.values()]) if len(tasks) > 1 else None
-        bill = _cost(files.values(), settings)
+        seconds = sum(file.seconds for file in files.values())
+        bill = cost(seconds, sum(file.device_seconds for file in files.values()), settings.price)
         results = Results(settings.model, settings.engine, settings.seed, notes, tasks, over_all, bill)
         write_json(settings.out / "results.json", asdict(results))
     return results
@@ -69,8 +71,6 @@ def evaluate(settings: EvalSettings) -> Results:
 
 def _check_golds(task: str, problems: Sequence[Problem]) -> list[str]:
     """What is wrong with a task's golds; refuses before hours of sampling what could not be graded after them."""
-    if task == "countdown":
-        return []
     require("math_verify", "grade", f"grading {task}")
     report = check_golds([problem.gold for problem in problems])
     if report.useless:
@@ -89,19 +89,13 @@ def _drawn(task: str, problems: Sequence[Problem], settings: EvalSettings, engin
     last = time.monotonic()  # loading counts
     sampler = engine()
     done = shown = len(requests) - len(missing)
-    parts, end = (100, "\r") if sys.stderr.isatty() else (10, "\n")
     for samples in sampler.sample(missing, settings.decoding(task)):
         now = time.monotonic()
         file.append(samples, now - last, sampler.devices)
         last, done = now, done + len(samples)
-        if parts * (done - shown) >= len(requests) or done == len(requests):
+        if 10 * (done - shown) >= len(requests) or done == len(requests):
             shown = done
-            print(
-                f"{task}: {done} of {len(requests)} samples",
-                end=end if done < len(requests) else "\n",
-                file=sys.stderr,
-                flush=True,
-            )
+            print(f"{task}: {done} of {len(requests)} samples", file=sys.stderr, flush=True)
     return file
 
 
@@ -121,15 +115,9 @@ def _task(
         problems=len(rows),
         samples=settings.count(task),
         unscorable=[one.problem.id for one in scored if one.correct is None],
-        asked=settings.asked(task),
-        extract=settings.extract,
+        asked={**settings.asked(task), "extract": settings.extract},
         metrics={name: estimate([row.metrics[name] for row in rows], bounds(name)) for name in rows[0].metrics},
         stderr_samples=noise and noise.stderr,
         grades=dict(sorted(Counter(how for one in scored for how in one.hows).items())),
         per_problem=rows,
-        cost=_cost([file], settings),
     )
-
-
-def _cost(files: Collection[SampleFile], settings: EvalSettings) -> dict[str, Any]:
-    return cost(sum(file.seconds for file in files), sum(file.device_seconds for file in files), settings.price)

@@ -179,10 +179,8 @@ def _drawn(probability: Tensor, samples: int) -> Tensor:
 def _ids(tokenizer: Any, text: str) -> list[int]:
     ids = tokenizer(text, add_special_tokens=False).input_ids
     if len(ids) != len(text):
-        raise UsageError(
-            f"the tokenizer gives {text!r} {len(ids)} ids for {len(text)} characters; exact probabilities need "
-            "a character tokenizer, others can be sampled only"
-        )
+        found = f"the tokenizer gives {text!r} {len(ids)} ids for {len(text)} characters"
+        raise UsageError(f"{found}; exact probabilities need a character tokenizer, others can be sampled only")
     return ids
 
 

@@ -20,9 +20,6 @@ from dra_grpo.files import read_json
 Table = tuple[list[str], list[list[object]]]
 """A header and rows."""
 
-MANY_UNBOXED = 0.1
-"""Share of samples without a box from which on it is said that there is another way to read answers."""
-
 PUBLISHED: list[tuple[str, float, int | None, str]] = [
     ("R1-Distill-Qwen-1.5B", 48.9, 1, "DRA-GRPO, arXiv 2505.09655, the base model"),
     ("GRPO", 54.8, 1, "DRA-GRPO, arXiv 2505.09655"),
@@ -71,25 +68,21 @@ class TaskResults:
         problems: how many could be scored.
         samples: a problem, n.
         unscorable: ids of problems whose gold allows no comparison; they count nowhere.
-        asked: how it was asked and sampled: template, temperature, top_p, max_new_tokens.
-        extract: where answers were looked for.
+        asked: how it was asked and sampled: template, temperature, top_p, max_new_tokens; and extract.
         metrics: name -> estimate over problems.
         stderr_samples: of avg@n for these very problems, from sampling alone; None with one sample a problem.
         grades: how the grader came to a grade -> how many samples.
         per_problem: one for each problem that could be scored.
-        cost: of its samples.
     """
 
     problems: int
     samples: int
     unscorable: list[str]
     asked: dict[str, Any]
-    extract: str
     metrics: dict[str, Estimate]
     stderr_samples: float | None
     grades: dict[str, int]
     per_problem: list[ProblemResults]
-    cost: dict[str, Any]
 
     @property
     def accuracy(self) -> Estimate:
@@ -133,10 +126,8 @@ def load_results(path: str | Path) -> Results:
         stored["tasks"] = {name: TaskResults(**task) for name, task in stored["tasks"].items()}
         return Results(**stored)
     except (KeyError, TypeError) as error:
-        raise UsageError(
-            f"{file} holds no results of this version; expected what `dra-grpo eval` writes, by its folder or file "
-            "(the same command writes it again from its samples)"
-        ) from error
+        expected = "what `dra-grpo eval` writes; the same command writes it again from its samples"
+        raise UsageError(f"{file} holds no results of this version, expected {expected}") from error
 
 
 def curve_points(samples: int) -> list[int]:
@@ -207,17 +198,13 @@ def remarks(results: Results) -> list[str]:
     """What has to be known beside the metrics: data, unscorable golds, truncation, the cross-check, the cost."""
     notes = [*results.notes]
     for name, task in results.tasks.items():
-        cut, unboxed = task.metrics["truncated"].value, task.grades.get("unboxed", 0) / task.problems / task.samples
-        shown = ", ".join(task.unscorable[:8])
+        extract, cut = task.asked["extract"], task.metrics["truncated"].value
+        unboxed = task.grades.get("unboxed", 0) / task.problems / task.samples
+        boxless = f"{unboxed:.1%} of the samples have no answer in a box and count as wrong; see --extract lenient"
         said = [
-            (task.unscorable, f"{len(task.unscorable)} problems left out, nothing compares with their gold: {shown}"),
             (cut, f"{cut:.1%} of the samples met the limit of {task.asked['max_new_tokens']} tokens"),
-            (task.extract != "boxed", f"answers were read with --extract {task.extract}, which takes more than a box"),
-            (
-                task.extract == "boxed" and unboxed > MANY_UNBOXED,
-                f"{unboxed:.1%} of the samples have no answer in a box and count as wrong; --extract lenient reads "
-                "other answers too, from the same samples",
-            ),
+            (extract != "boxed", f"answers were read with --extract {extract}, which takes more than a box"),
+            (extract == "boxed" and unboxed > 0.1, boxless),
         ]
         notes += [f"{name}: {text}" for holds, text in said if holds]
     return [*(f"note: {note}" for note in notes), f"sampling took {cost_line(results.cost)}"]

@@ -75,10 +75,8 @@ class Decoding:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf") or not 0 < self.top_p <= 1 or self.max_new_tokens < 1:
-            raise UsageError(
-                f"temperature {self.temperature}, top_p {self.top_p}, max_new_tokens {self.max_new_tokens}: expected "
-                "a temperature of at least 0, a top_p in (0, 1] and at least 1 token"
-            )
+            found = f"temperature {self.temperature}, top_p {self.top_p}, max_new_tokens {self.max_new_tokens}"
+            raise UsageError(f"{found}: expected a temperature of at least 0, a top_p in (0, 1] and at least 1 token")
 
 
 def all_requests(
@@ -142,9 +140,8 @@ class SampleFile:
             try:
                 self._take(**record)
             except TypeError as error:
-                raise UsageError(
-                    f"{path}, line {number} is no sample ({error}); remove that line and it is drawn again"
-                ) from error
+                found = f"{path}, line {number} is no sample ({error})"
+                raise UsageError(f"{found}; remove that line and it is drawn again") from error
         with path.open("rb+") as stream:  # a kill may leave half a line at the end
             stream.truncate(stream.read().rfind(b"\n") + 1)
 
@@ -193,8 +190,6 @@ def claim(out: Path, model: Mapping[str, Any], tasks: Mapping[str, Mapping[str, 
         now = {**old, **model, **tasks.get(task, {})}
         changed = [f"{name} {old.get(name)!r}, now {value!r}" for name, value in now.items() if old.get(name) != value]
         if changed and (file := samples_file(out, task)).exists() and file.stat().st_size:
-            raise UsageError(
-                f"{out} holds samples of {task} with other settings ({'; '.join(changed)}); take another --out, "
-                "or the same settings to go on"
-            )
+            found = f"{out} holds samples of {task} with other settings ({'; '.join(changed)})"
+            raise UsageError(f"{found}; take another --out, or the same settings to go on")
     write_json(out / "settings.json", {**before, **{task: {**model, **own} for task, own in tasks.items()}})

@@ -12,9 +12,6 @@ from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.server import OpenAIServer
 
-TIMEOUT = 3600.0
-"""Seconds without an answer after which a request is tried again."""
-
 
 class ServerSampler:
     """One request a sample: `/v1/chat/completions` for messages, `/v1/completions` for texts.
@@ -31,7 +28,7 @@ class ServerSampler:
     """
 
     def __init__(self, settings: EvalSettings):
-        self.server = OpenAIServer(settings.url or "", TIMEOUT, key_variable=settings.key_variable)
+        self.server = OpenAIServer(settings.url or "", timeout=3600.0, key_variable=settings.key_variable)
         self.server.headers()  # a key that is not set is better said now than by every thread
         self.settings = settings
         self.devices = settings.devices or 0
@@ -70,7 +67,6 @@ class ServerSampler:
             "temperature": decoding.temperature,
             "top_p": decoding.top_p,
             "seed": request.seed,
-            "n": 1,
         }
         if decoding.stop:  # vLLM looks for them in the text, from which it takes special tokens unless told not to
             body |= {"stop": list(decoding.stop), "skip_special_tokens": False}
@@ -83,6 +79,5 @@ class ServerSampler:
             tokens = int(answer["usage"]["completion_tokens"])
             return Sample(request.id, request.number, f"{text:s}", tokens, truncated)
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise UsageError(
-                f"{self.server.url}/{path} does not answer as OpenAI's API does ({error!r}); check the url"
-            ) from error
+            place = f"{self.server.url}/{path}"
+            raise UsageError(f"{place} does not answer as OpenAI's API does ({error!r}); check the url") from error

@@ -239,8 +239,7 @@ def sign_flip_p(differences: Any) -> float:
     """
     from scipy.stats import permutation_test
 
-    moved = np.asarray(differences, dtype=np.float64)
-    moved = moved[moved != 0]
+    moved = np.array([one for one in differences if one], dtype=np.float64)
     if len(moved) < 2:
         return 1.0
     options: Any = {"permutation_type": "samples", "vectorized": True, "n_resamples": 9999, "batch": 500}

@@ -44,10 +44,10 @@ class TransformersSampler:
             loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=settings.dtype, output_loading_info=True)
         self.model, report = loaded
         if missing := sorted(report["missing_keys"]):
-            raise UsageError(
-                f"model {settings.model!r} lacks {len(missing)} of its weights, which would be random: {missing[0]}; "
-                "is the checkpoint whole, and its config.json its own?"
+            found = (
+                f"model {settings.model!r} lacks {len(missing)} of its weights, which would be random: {missing[0]}"
             )
+            raise UsageError(f"{found}; is the checkpoint whole, and its config.json its own?")
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         self.model.to(accelerator or "cpu").eval()
         self.devices = int(accelerator is not None) if settings.devices is None else settings.devices
@@ -106,9 +106,9 @@ class TransformersSampler:
     def _check_context(self, prompt: int, new: int) -> None:
         context = getattr(self.model.config, "max_position_embeddings", None)
         if context is not None and prompt + new > context:
+            found = f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}"
             raise UsageError(
-                f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}; set "
-                f"--max-new-tokens {max(0, context - prompt)} or less, or leave the problem out"
+                f"{found}; set --max-new-tokens {max(0, context - prompt)} or less, or leave the problem out"
             )
 
 
@@ -184,18 +184,14 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float, top_p: float) -> T
         raise UsageError("the model's logits are NaN or infinite; take --dtype bfloat16 or float32, or other weights")
     if temperature == 0:
         return logits.argmax(-1)
-    probabilities = (logits.float() / temperature).softmax(-1)
-    tokens = None
-    if top_p < 1:
-        probabilities, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
-        before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= top_p, 0.0)
+    probabilities, tokens = (logits.float() / temperature).softmax(-1).sort(dim=-1, descending=True, stable=True)
+    before = probabilities.cumsum(-1) - probabilities
+    probabilities = probabilities.masked_fill(before >= top_p, 0.0)
     cumulative = probabilities.cumsum(-1)
     total = cumulative[:, -1:]
     # Strictly below the total, or rounding could point behind the last token that has any probability.
     point = torch.minimum(uniform.unsqueeze(-1) * total, torch.nextafter(total, torch.zeros_like(total)))
-    places = torch.searchsorted(cumulative, point, right=True)
-    return (places if tokens is None else tokens.gather(-1, places)).squeeze(-1)
+    return tokens.gather(-1, torch.searchsorted(cumulative, point, right=True)).squeeze(-1)
 
 
 def _up_to_end(row: list[int], ends: set[int]) -> list[int]:

@@ -26,10 +26,8 @@ class VllmSampler:
 
     def __init__(self, settings: EvalSettings):
         if find_spec("vllm") is None:
-            raise UsageError(
-                "the vllm engine needs vLLM, which is not installed; pip install vllm, or take --engine transformers "
-                "or a running server with --engine server"
-            )
+            advice = "pip install vllm, or take --engine transformers, or a running server with --engine server"
+            raise UsageError(f"the vllm engine needs vLLM, which is not installed; {advice}")
         from transformers import AutoTokenizer
         from vllm import LLM  # pyright: ignore[reportMissingImports]
 
@@ -70,10 +68,7 @@ class VllmSampler:
                 reason = " ".join(str(error).split())
                 raise UsageError(f"vLLM refuses a prompt of {len(ids)} tokens: {reason}") from error
         while self.engine.has_unfinished_requests():
-            if finished := [output for output in self.engine.step() if output.finished]:
-                yield [_sample(requests[int(one.request_id)], one.outputs[0]) for one in finished]
-
-
-def _sample(request: Request, completion: Any) -> Sample:
-    truncated = completion.finish_reason == "length"
-    return Sample(request.id, request.number, completion.text, len(completion.token_ids), truncated)
+            for one in (output for output in self.engine.step() if output.finished):
+                request, completion = requests[int(one.request_id)], one.outputs[0]
+                ids, truncated = completion.token_ids, completion.finish_reason == "length"
+                yield [Sample(request.id, request.number, completion.text, len(ids), truncated)]
