@@ -11,10 +11,12 @@ pytest.importorskip("trl")
 
 import torch
 
+from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.cost import cost_line
 from dra_grpo.training.callbacks import CostMeter, MetricsWriter, Progress, SamplesWriter, as_text, gpus_paid_for
 
 MAIN = SimpleNamespace(is_world_process_zero=True)
+from dra_grpo.training.settings import Settings
 
 
 @pytest.fixture
@@ -129,5 +131,5 @@ def test_a_plain_text_stays():
 def test_gpus_paid_for(device, use_vllm, mode, server_gpus, expected):
     trainer = SimpleNamespace(accelerator=SimpleNamespace(device=SimpleNamespace(type=device), num_processes=3))
     training = SimpleNamespace(use_vllm=use_vllm, vllm_mode=mode)
-    settings = SimpleNamespace(training=training, run=SimpleNamespace(server_gpus=server_gpus))
+    settings = Settings(RunConfig(server_gpus=server_gpus), DRAConfig(), None, training, set())
     assert gpus_paid_for(trainer, settings) == expected

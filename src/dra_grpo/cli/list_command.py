@@ -10,13 +10,7 @@ from dra_grpo.cli.tables import table
 
 def run(arguments: list[str]) -> int:
     """Run `dra-grpo list ARGUMENTS`."""
-    listings = {
-        "methods": methods,
-        "embedders": embedders,
-        "tasks": tasks,
-        "rewards": rewards,
-        "recipes": recipes,
-    }
+    listings = {each.__name__: each for each in (methods, embedders, tasks, rewards, recipes)}
     parser = CommandParser(prog="dra-grpo list", description=__doc__)
     parser.add_argument("what", choices=listings)
     print(listings[parser.parse_args(arguments).what]())
@@ -58,11 +52,10 @@ def recipes() -> str:
     """The packaged recipes, each with its first line; `--config` takes their names."""
     from dra_grpo.training.recipe_file import RECIPES
 
-    first_lines = {
-        file: file.read_text(encoding="utf-8").partition("\n")[0] for file in sorted(RECIPES.rglob("*.yaml"))
-    }
-    names = [file.relative_to(RECIPES).with_suffix("").as_posix() for file in first_lines]
-    rows = [[name, line.lstrip("# ")] for name, line in zip(names, first_lines.values(), strict=True)]
+    rows = []
+    for file in sorted(RECIPES.rglob("*.yaml")):
+        title = file.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ")
+        rows.append([file.relative_to(RECIPES).with_suffix("").as_posix(), title])
     return table(["recipe", "what it runs"], rows)
 
 

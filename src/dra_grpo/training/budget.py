@@ -43,7 +43,7 @@ def batch_rows(settings: Settings) -> list[tuple[str, Any]]:
         ("prompts an optimiser step", f"{step / group:g}"),
         ("completions a generation step", args.generation_batch_size),
         ("training processes", world),
-        ("GPUs that serve generation", server_gpus(settings)),
+        ("GPUs that serve generation", settings.server_gpus),
         ("generation steps", generations or "unknown"),
         ("optimiser steps", steps or "unknown"),
     ]
@@ -52,12 +52,6 @@ def batch_rows(settings: Settings) -> list[tuple[str, Any]]:
     if problems and generations:
         rows.append(("epochs", f"{generations * (args.generation_batch_size // group) / problems:.3g}"))
     return rows
-
-
-def server_gpus(settings: Settings) -> int:
-    """GPUs that serve generation beside the training ones: those named, or one for a vLLM server."""
-    args, named = settings.training, settings.run.server_gpus
-    return int(args.use_vllm and args.vllm_mode == "server") if named is None else named
 
 
 def _steps(args: Any, problems: int | None) -> tuple[int | None, int | None]:

@@ -15,7 +15,6 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from dra_grpo.completions import policy_text
 from dra_grpo.cost import cost
 from dra_grpo.files import append_json_lines, read_json, write_json
-from dra_grpo.training.budget import server_gpus
 
 if TYPE_CHECKING:
     from dra_grpo.training.settings import Settings
@@ -143,7 +142,7 @@ class CostMeter(TrainerCallback):
 def gpus_paid_for(trainer: Any, settings: Settings) -> int:
     """GPUs of the training processes and of the generation server; 0 on a CPU."""
     on_gpu = trainer.accelerator.device.type == "cuda"
-    return trainer.accelerator.num_processes + server_gpus(settings) if on_gpu else 0
+    return trainer.accelerator.num_processes + settings.server_gpus if on_gpu else 0
 
 
 def as_text(turns: Any) -> str:

@@ -1,4 +1,4 @@
-"""Settings for one kind of machine on another: what a CPU forces, and plans for GPUs that are not here."""
+"""Settings for one kind of machine on another: what a CPU forces, and what cannot run here."""
 
 from __future__ import annotations
 
@@ -74,11 +74,3 @@ def is_meant_for_this_machine(processes: int | None, use_cpu: bool) -> bool:
     import torch
 
     return processes in (None, launched_processes()) and (use_cpu or torch.cuda.is_available())
-
-
-def planned(kind: type, processes: int) -> type:
-    """`GRPOConfig` for `processes` processes, whatever is here: it touches no GPU and starts nothing.
-
-    To be built with `use_cpu=True` and `deepspeed=None`, and set back: both matter only when a run starts.
-    """
-    return type(kind.__name__, (kind,), {"world_size": property(lambda self: processes)})

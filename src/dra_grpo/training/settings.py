@@ -11,7 +11,7 @@ from dra_grpo.errors import UsageError, require
 from dra_grpo.tasks.data import parse_columns
 from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.fields import NEEDS, SCALES, check_values, default, field_types, fitted, members
-from dra_grpo.training.hardware import check_machine, force_cpu, planned
+from dra_grpo.training.hardware import check_machine, force_cpu
 from dra_grpo.training.recipe_file import layered, read_recipe, refuse_unknown, yaml_value
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ class Settings:
                     raise UsageError(
                         f"{name} is {value!r}, but task {self.run.task!r} brings its own problems; add `task: dataset`"
                     )
+
+    @property
+    def server_gpus(self) -> int:
+        """GPUs that serve generation beside the training ones: those named, or one for a vLLM server."""
+        named, args = self.run.server_gpus, self.training
+        return int(args.use_vllm and args.vllm_mode == "server") if named is None else named
 
     def without_effect(self) -> list[str]:
         """A line for what was given and is not read, since a switch is off or the task has no evaluation."""
@@ -110,10 +116,10 @@ def _build(kind: Any, chosen: dict[str, Any], given: set[str]) -> Any:
 
 
 def _plan(kind: Any, chosen: dict[str, Any], given: set[str]) -> Any:
-    """TRL's config for the machines it is meant for, of which this need not be one."""
+    """TRL's config for the machines it is meant for, of which this need not be one: no GPU is touched."""
     processes = chosen["processes"] or launched_processes()
-    here = {**chosen, "use_cpu": True, "deepspeed": None}
-    config = _build(planned(kind, processes), here, {*given, "use_cpu"})
+    planned = type(kind.__name__, (kind,), {"world_size": property(lambda self: processes)})
+    config = _build(planned, {**chosen, "use_cpu": True, "deepspeed": None}, {*given, "use_cpu"})
     config.use_cpu, config.deepspeed = chosen["use_cpu"], chosen["deepspeed"]
     return config
 
