@@ -18,7 +18,8 @@ WEIGHTS = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "t
 
 def _option(default: Any, help: str, *choices: str) -> Any:
     """A field that is a flag of the command line as it stands."""
-    return field(default=default, metadata={"help": help, "choices": choices or None})
+    known = help if default is None else f"{help} (default: {default})"
+    return field(default=default, metadata={"help": known, "choices": choices or None})
 
 
 @dataclass(frozen=True)
