@@ -14,9 +14,9 @@ import torch
 from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.cost import cost_line
 from dra_grpo.training.callbacks import CostMeter, MetricsWriter, Progress, SamplesWriter, as_text, gpus_paid_for
+from dra_grpo.training.settings import Settings
 
 MAIN = SimpleNamespace(is_world_process_zero=True)
-from dra_grpo.training.settings import Settings
 
 
 @pytest.fixture

@@ -107,6 +107,7 @@ def test_what_is_without_effect_is_told(config):
 @pytest.mark.parametrize("recipe", ["countdown", "paper/one-gpu/dra-dr-grpo", "paper/dra-grpo"])
 def test_the_resolved_yaml_is_taken_again_and_says_the_same(tmp_path, recipe):
     flags = ["--save_strategy", "no", "--logging_steps", "0.5", "--lora_target_modules", "q", "--report_to", "none"]
+    flags += ["--max_prompt_tokens", "4000"]
     before = parse_settings(["--config", recipe, "--dry-run", *flags])
     file = tmp_path / "config.yaml"
     file.write_text(resolved_yaml(before))

@@ -191,8 +191,8 @@ def resolved_yaml(settings: Settings) -> str:
     from trl import __version__
 
     own = (settings.run, settings.dra, *([settings.dataset] if settings.run.task == "dataset" else []))
-    trl = {**vars(settings.model), **settings.training.to_dict()}
-    values = {name: trl[name] for name in sorted(settings.given & trl.keys())} | own_settings(*own)
+    known = {**vars(settings.dataset), **vars(settings.model), **settings.training.to_dict()}
+    values = {name: known[name] for name in sorted(settings.given & known.keys())} | own_settings(*own)
     kept = {name: value for name, value in values.items() if name not in ("resume", "overwrite", "dry_run")}
     return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(kept)
 
