@@ -17,7 +17,7 @@ MODEL is a folder, a Hub name, a server's name for it, or `countdown`, the base 
 
 EVAL: dict[str, dict[str, Any]] = {
     "model": {"help": "what to evaluate"},
-    "--tasks": {"required": True, "help": "of aime24, aime25, amc23, math500, minerva, olympiadbench, gsm8k, countdown"},
+    "--tasks": {"required": True, "help": "aime24, aime25, amc23, math500, minerva, olympiadbench, gsm8k, countdown"},
     "--samples": {"help": "a problem: N, or 4,aime24=64 (default: 64 for AIME and AMC, 16 for countdown, 4 else)"},
     "--out": {"help": "folder for samples and results (default: runs/eval/ and the model's last part)"},
     "--data": {"nargs": "+", "action": "extend", "default": [], "metavar": "TASK=PATH",
