@@ -39,8 +39,7 @@ def evaluate(settings: EvalSettings) -> Results:
         for task in settings.tasks
     }
     notes = [note for found in loaded.values() for note in found.notes]
-    graded = {task: found.problems for task, found in loaded.items() if task != "countdown"}
-    notes += [note for task, problems in graded.items() for note in _check_golds(task, problems)]
+    notes += [note for task in settings.tasks if task != "countdown" for note in _check_golds(task, loaded[task][0])]
 
     @cache
     def engine() -> Any:  # grading what is there already needs none
