@@ -1,7 +1,5 @@
 """Records survive whatever characters they hold, and a kill in the middle of a line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Names that are nowhere are one line at once. In processes of their own: huggingface_hub reads settings on import."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """What is tried again, what is final, and what is said of it, against a real server that fails as told."""
 
-from __future__ import annotations
-
 import pickle
 import socket
 import time

@@ -1,7 +1,5 @@
 """The text of a completion: its answer, all that the policy wrote, one part of it; and whether images come along."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Files on disk: written whole or not at all, JSON read back where a kill left half a line, one writer a folder."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

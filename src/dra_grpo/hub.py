@@ -1,7 +1,5 @@
 """Is it there? Asked once and before loading, so that a wrong name costs a line and not a minute of retries."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

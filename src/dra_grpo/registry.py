@@ -1,7 +1,5 @@
 """A dict of the things one can choose by name, which knows its near misses and other packages' entry points."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module

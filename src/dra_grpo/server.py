@@ -1,7 +1,5 @@
 """A client of servers that speak OpenAI's API, such as vLLM and TEI."""
 
-from __future__ import annotations
-
 import json
 import os
 from functools import cache

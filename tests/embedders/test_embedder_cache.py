@@ -1,6 +1,3 @@
-from __future__ import annotations
-
-import pickle
 import random
 from collections import OrderedDict
 
@@ -8,7 +5,6 @@ import pytest
 import torch
 
 from dra_grpo.embedders import CachedEmbedder, Embedded, NgramEmbedder
-from dra_grpo.errors import UsageError
 
 
 class Counting(NgramEmbedder):
@@ -30,16 +26,15 @@ def test_duplicates_in_a_batch_are_encoded_once():
     rows = cached.encode(["a", "b", "a", "a"])
     assert inner.asked == ["a", "b"]
     assert torch.equal(rows, Counting().encode(["a", "b", "a", "a"]))
-    assert (cached.hits, cached.misses, cached.hit_rate) == (2, 2, 0.5)
     cached.encode(["b", "a"])
     assert inner.asked == ["a", "b"]
-    assert cached.hit_rate == pytest.approx(4 / 6)
+    assert (cached.hits, cached.misses) == (4, 2)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 2000])
 def test_equals_the_uncached_rows_and_a_plain_lru(size):
     rng = random.Random(size)
-    inner, cached = Counting(), None
+    inner = Counting()
     cached = CachedEmbedder(inner, size=size)
     reference: OrderedDict[str, None] = OrderedDict()
     for _ in range(60):
@@ -50,7 +45,7 @@ def test_equals_the_uncached_rows_and_a_plain_lru(size):
         assert inner.asked == fresh
         assert torch.equal(rows, Counting().encode(texts))
         assert truncated.tolist() == [len(text) > 20 for text in texts]
-        for text in [t for t in dict.fromkeys(texts) if t not in fresh] + fresh:
+        for text in texts:
             reference[text] = None
             reference.move_to_end(text)
         while len(reference) > size:
@@ -95,14 +90,3 @@ def test_serves_outside_the_inference_mode_it_was_filled_in():
     weight = torch.ones(64, requires_grad=True)
     (cached.encode(["e", "f"]) * weight).sum().backward()
     assert torch.equal(weight.grad, Counting().encode(["e", "f"]).sum(0))
-
-
-def test_pickles():
-    cached = CachedEmbedder(NgramEmbedder())
-    rows = cached.encode(["a", "b"])
-    assert torch.equal(pickle.loads(pickle.dumps(cached)).encode(["a", "b"]), rows)
-
-
-def test_refuses_a_cache_of_nothing():
-    with pytest.raises(UsageError, match="size is 0; a cache keeps at least 1 row"):
-        CachedEmbedder(NgramEmbedder(), size=0)

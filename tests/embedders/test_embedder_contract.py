@@ -1,7 +1,5 @@
 """What every text embedder must do; a new one joins by a line in `NAMES` and in the fixture `encoders`."""
 
-from __future__ import annotations
-
 import random
 
 import pytest
@@ -47,13 +45,9 @@ def test_torchs_default_device_does_not_matter(name, encoders):
         assert cached.embed(PLAIN).truncated.device == embedder.embed(PLAIN).truncated.device == torch.device("cpu")
 
 
-def test_is_an_embedder(embedder):
-    assert isinstance(embedder, Embedder)
-    assert embedder.name in NAMES
-
-
 @pytest.mark.parametrize("texts", [PLAIN, ODD, LONG], ids=["plain", "odd", "long"])
 def test_rows_are_float32_of_unit_norm(embedder, texts):
+    assert isinstance(embedder, Embedder)
     rows, truncated = embedder.embed(texts)
     assert rows.dtype == torch.float32
     assert rows.shape[0] == len(texts)
@@ -69,7 +63,6 @@ def test_no_texts(embedder):
     assert embedder.encode([]).shape == (0, dimension)
     assert embedder.encode([]).dtype == torch.float32
     assert embedder.embed([]).truncated.shape == (0,)
-    assert embedder.encode(()).shape == (0, dimension)
 
 
 def test_order_of_texts_is_order_of_rows(embedder):
@@ -96,10 +89,6 @@ def test_duplicates_are_equal_and_different_texts_are_not(embedder):
     assert similarity[1, 0] < 0.99  # the empty text is like no other
 
 
-def test_same_numbers_twice(embedder):
-    torch.testing.assert_close(embedder.encode(PLAIN), embedder.encode(PLAIN), atol=2e-6, rtol=0)
-
-
 def test_truncated_marks_long_texts_only(embedder):
     limited = embedder.name not in UNLIMITED
     assert embedder.embed(PLAIN[:5] + LONG).truncated.tolist() == [False] * 5 + [limited, limited, False]
@@ -112,8 +101,6 @@ def test_a_difference_behind_the_limit_is_seen_unless_truncated(embedder):
 
 
 def test_gradients_stay_on_for_the_caller(embedder):
-    embedder.encode(PLAIN)
-    assert torch.is_grad_enabled()
     weight = torch.ones(len(PLAIN), requires_grad=True)
     (weight @ embedder.encode(PLAIN)).sum().backward()  # rows made in inference mode would be refused here
     assert weight.grad is not None

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 import random
 from collections import Counter
@@ -96,11 +94,9 @@ def test_blocks_change_nothing(monkeypatch):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"orders": ()}, r"orders is \(\); expected n-gram lengths of at least 1, such as \(2, 3, 4\)"),
-        ({"orders": (0, 2)}, r"orders is \(0, 2\); expected"),
-        ({"orders": 3}, "orders is 3; expected"),
-        ({"dimension": 1000.0}, r"dimension is 1000.0; n-grams need at least 64 buckets"),
-        ({"dimension": 8}, "dimension is 8; n-grams need at least 64 buckets"),
+        ({"orders": ()}, r"orders is \(\) and dimension 1024; expected 1 or more of each, and 64 or more"),
+        ({"orders": (0, 2)}, r"orders is \(0, 2\) and"),
+        ({"dimension": 8}, "and dimension 8; expected"),
     ],
 )
 def test_refuses(options, message):

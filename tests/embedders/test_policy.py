@@ -1,7 +1,5 @@
 """The policy's hidden states against a loop, one row at a time and without padding."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 

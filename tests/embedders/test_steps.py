@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import random
 
 import pytest
@@ -15,15 +13,12 @@ from dra_grpo.embedders.steps import aligned_similarity, split_steps, step_simil
 @pytest.mark.parametrize(
     "text, separator, steps",
     [
-        ("a\nb\n\n\nc", "line", ["a", "b", "c"]),
-        ("a\r\n b \n\t\nc\n", "line", ["a", "b", "c"]),
-        ("a\nb\n \t\n\n c\nd", "paragraph", ["a\nb", "c\nd"]),
-        ("one; two;; three", ";", ["one", "two", "three"]),
-        ("one;two,three", "(;)|(,)", ["one", "two", "three"]),
+        ("a\nb\n\n\nc", r"\n", ["a", "b", "c"]),
+        ("a\r\n b \n\t\nc\n", r"\n", ["a", "b", "c"]),
+        ("a\nb\n \t\n\n c\nd", r"\n\s*\n", ["a\nb", "c\nd"]),
         ("Step 1 a Step 2 b", r"(?=Step \d)", ["Step 1 a", "Step 2 b"]),
-        ("", "line", [""]),
-        (" \n\n ", "paragraph", [""]),
-        ("no end", "paragraph", ["no end"]),
+        ("", r"\n", [""]),
+        (" \n\n ", r"\n", [""]),
     ],
 )
 def test_split(text, separator, steps):
@@ -66,10 +61,6 @@ def test_autocast_does_not_lower_the_precision():
     with torch.autocast("cpu", torch.bfloat16):
         inside = step_similarity(texts, NgramEmbedder())
     assert torch.equal(inside, step_similarity(texts, NgramEmbedder()))
-
-
-def test_no_completions():
-    assert step_similarity([], NgramEmbedder()).shape == (0, 0)
 
 
 def test_gradients_reach_the_steps():

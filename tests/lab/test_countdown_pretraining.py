@@ -1,16 +1,12 @@
-from __future__ import annotations
-
 import json
 from itertools import islice
 
 import pytest
 import torch
 
-from dra_grpo.errors import UsageError
 from dra_grpo.lab.countdown_policy import (
     IGNORED,
     TRAIN_PROBLEMS,
-    _train_rows,
     batches,
     character_tokenizer,
     policy_results,
@@ -78,7 +74,6 @@ def test_rows_are_train_problems_with_correct_solutions_labelled_after_the_promp
 
 def test_four_numbers(tmp_path, monkeypatch):
     monkeypatch.setitem(TRAIN_PROBLEMS, 4, 100)
-    _train_rows.cache_clear()
     assert pretrain(tmp_path, steps=2, batch_size=4, size=4, measured=0)["size"] == 4
     tokenizer = character_tokenizer()
     prompts = set()
@@ -89,15 +84,3 @@ def test_four_numbers(tmp_path, monkeypatch):
         assert len(problem.numbers) == 4
         assert verify(text, problem).correct
     assert 80 < len(prompts) <= 100
-    _train_rows.cache_clear()
-
-
-@pytest.mark.parametrize("options", [{"steps": 0}, {"batch_size": 0}])
-def test_refuses_no_steps(tmp_path, options):
-    with pytest.raises(UsageError, match="expected 1 or more of both"):
-        pretrain(tmp_path, **options)
-
-
-def test_refuses_another_size(tmp_path):
-    with pytest.raises(UsageError, match="size is 5, expected 3 or 4 numbers in a problem"):
-        pretrain(tmp_path, size=5)

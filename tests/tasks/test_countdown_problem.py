@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from dra_grpo.errors import UsageError
@@ -19,24 +17,27 @@ def test_list_of_numbers_is_kept_as_a_tuple():
 
 
 @pytest.mark.parametrize(
-    "numbers, target, message",
+    "numbers, target",
     [
-        ((3,), 3, "a Countdown problem has 2 to 6 numbers, got 1"),
-        ((1,) * 7, 3, "a Countdown problem has 2 to 6 numbers, got 7"),
-        ((0, 3), 3, "Countdown numbers are integers from 1 to 9999, got 0"),
-        ((3, 10_000), 3, "Countdown numbers are integers from 1 to 9999, got 10000"),
-        ((3, 2.0), 3, "Countdown numbers are integers from 1 to 9999, got 2.0"),
-        ((3, True), 3, "Countdown numbers are integers from 1 to 9999, got True"),
-        ((3, "2"), 3, "Countdown numbers are integers from 1 to 9999, got '2'"),
-        ((3, 4), 0, "a Countdown target is an integer from 1 to 10^24 - 1, got 0"),
-        ((3, 4), 10**24, "a Countdown target is an integer from 1 to 10^24 - 1, got 1000000000000000000000000"),
-        ((3, 4), "7", "a Countdown target is an integer from 1 to 10^24 - 1, got '7'"),
+        ((3,), 3),
+        ((1,) * 7, 3),
+        ((0, 3), 3),
+        ((3, 10_000), 3),
+        ((3, 2.0), 3),
+        ((3, True), 3),
+        ((3, "2"), 3),
+        ((3, 4), 0),
+        ((3, 4), 10**24),
+        ((3, 4), "7"),
     ],
 )
-def test_bounds(numbers, target, message):
+def test_bounds(numbers, target):
     with pytest.raises(UsageError) as error:
         Problem(numbers, target)
-    assert str(error.value) == message
+    assert str(error.value) == (
+        f"numbers {numbers} and target {target!r} are no Countdown problem; expected 2 to 6 integers from 1 to 9999, "
+        "and one from 1 to 10^24 - 1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,5 @@
 """Texts to (N, D) unit vectors: one file an embedder, `EMBEDDERS` the names they are chosen by."""
 
-from __future__ import annotations
-
 from dra_grpo.embedders.cache import CachedEmbedder as CachedEmbedder
 from dra_grpo.embedders.choice import FunctionEmbedder as FunctionEmbedder
 from dra_grpo.embedders.choice import as_embedder as as_embedder
@@ -17,16 +15,7 @@ from dra_grpo.embedders.sentence_transformer import StaticEmbedder as StaticEmbe
 from dra_grpo.embedders.steps import step_similarity as step_similarity
 from dra_grpo.registry import Registry
 
+_ENCODERS = NgramEmbedder, SentenceTransformerEmbedder, MiniLMEmbedder, StaticEmbedder, HttpEmbedder, ChunkedEmbedder
 EMBEDDERS: Registry[type] = Registry(
-    "embedder",
-    "dra_grpo.embedders",
-    {
-        "ngram": NgramEmbedder,
-        "sentence-transformer": SentenceTransformerEmbedder,
-        "minilm": MiniLMEmbedder,
-        "static": StaticEmbedder,
-        "http": HttpEmbedder,
-        "chunked": ChunkedEmbedder,
-        "policy": PolicyEmbedder,
-    },
+    "embedder", "dra_grpo.embedders", {kind.name: kind for kind in (*_ENCODERS, PolicyEmbedder)}
 )

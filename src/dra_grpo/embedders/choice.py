@@ -1,7 +1,5 @@
 """An embedder by name, an object or a plain function: tried on two texts before anything is trained."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,9 +13,6 @@ from dra_grpo.embedders.policy import PolicyEmbedder
 from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError
 
-TRIED = ["1 + 1 = 2", "Two texts, so that a row too many or too few is seen."]
-"""What an embedder has to embed before it is trusted."""
-
 
 class FunctionEmbedder(Embedder):
     """A function from texts to rows as an embedder; each row is divided by its norm.
@@ -28,7 +23,8 @@ class FunctionEmbedder(Embedder):
         name: what messages call it; None takes the function's own name.
 
     Raises:
-        UsageError: (when embedding) what the function gives is not N rows of numbers.
+        UsageError: (when embedding) what the function gives is not N rows. What torch says of rows that are no
+            numbers goes through.
 
     >>> lengths = FunctionEmbedder(lambda texts: [[len(text), 1] for text in texts], "lengths")
     >>> lengths.encode(["", "a"])
@@ -48,13 +44,10 @@ class FunctionEmbedder(Embedder):
         given = self.function(list(texts))
         if not isinstance(given, Embedded):
             given = Embedded(given, torch.zeros(len(texts), dtype=torch.bool, device="cpu"))
-        rows, kind = given.rows, type(given.rows).__name__
-        try:
-            if isinstance(rows, list | tuple):
-                rows = torch.stack([torch.as_tensor(row) for row in rows])
-            rows = torch.as_tensor(rows).detach()
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UsageError(f"embedder {self.name!r} gives a {kind} that is no table of numbers: {error}") from error
+        rows = given.rows
+        if isinstance(rows, list | tuple):
+            rows = torch.stack([torch.as_tensor(row) for row in rows])
+        rows = torch.as_tensor(rows).detach()
         if rows.ndim != 2 or len(rows) != len(texts) or not rows.shape[1] or rows.is_complex():
             raise UsageError(
                 f"embedder {self.name!r} gives {rows.dtype} of shape {tuple(rows.shape)} for {len(texts)} texts; "
@@ -64,7 +57,7 @@ class FunctionEmbedder(Embedder):
 
 
 def as_embedder(
-    embedder: str | Embedder | PolicyEmbedder | Callable[[list[str]], Any] | Any,
+    embedder: Any,
     options: Mapping[str, Any] | None = None,
     device: str | torch.device | None = None,
     cached: bool = True,
@@ -106,12 +99,12 @@ def as_embedder(
             )
         built = FunctionEmbedder(function, name)
     try:
-        rows = FunctionEmbedder(built.embed, name).encode(TRIED)
+        rows = FunctionEmbedder(built.embed, name).encode(["1 + 1 = 2", "two, as a row too many or too few is seen"])
     except Exception as error:
         error.add_note(f"raised when embedder {name!r} was tried on two texts")
         raise
     if not rows.isfinite().all():
-        raise UsageError(f"embedder {name!r} gives NaN or infinity for {TRIED}; expected finite numbers")
+        raise UsageError(f"embedder {name!r} gives NaN or infinity for a short text; expected finite numbers")
     keeps = cached and isinstance(embedder, str) and not isinstance(built, NgramEmbedder)
     return CachedEmbedder(built) if keeps else built
 
@@ -128,6 +121,6 @@ def _built(name: str, options: dict[str, Any], device: str | torch.device | None
     except UsageError:
         raise
     # What the libraries below say of an option, a folder or a device; torch without CUDA asserts.
-    except (AssertionError, OSError, RuntimeError, TypeError, ValueError) as error:
+    except (AssertionError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())[:600]
         raise UsageError(f"embedder {name!r} refuses embedder_options {options}: {reason}") from error

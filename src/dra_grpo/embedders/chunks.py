@@ -1,7 +1,5 @@
 """Long texts in chunks, so that an encoder that reads a few hundred tokens sees all of an answer."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -30,6 +28,7 @@ class ChunkedEmbedder(Embedder):
 
     Raises:
         UnknownName: no embedder has this name.
+        KeyError: no such `unit`.
         UsageError: the encoder has no tokenizer to count by, `size` is missing or above what it reads, or `overlap`
             is not between 0 and half of `size`.
 
@@ -55,19 +54,17 @@ class ChunkedEmbedder(Embedder):
         from dra_grpo.embedders.choice import as_embedder
 
         built = as_embedder(embedder, embedder_options, device, cached=False)
-        if unit not in ("tokens", "characters"):
-            raise UsageError(f"unit is {unit!r}; expected 'tokens' or 'characters'")
-        limit: Any = math.inf if unit == "characters" else getattr(built, "token_limit", None)
+        limit: Any = {"tokens": getattr(built, "token_limit", None), "characters": math.inf}[unit]
         if limit is None:
             raise UsageError(
                 f"embedder {built.name!r} has no limit in tokens; leave out the chunks, or pass unit='characters'"
             )
         self.embedder: Any = built  # an Embedder, with `token_starts` where the unit is tokens
         self.size = limit if size is None else size
-        if not 0 < self.size <= limit or self.size == math.inf:
-            raise UsageError(f"size is {size}; expected the longest chunk, 1 to {limit} {unit}")
-        if not 0 <= overlap <= self.size // 2:
-            raise UsageError(f"overlap is {overlap}; expected 0 to {self.size // 2}, half of size {self.size}")
+        if not (0 < self.size <= limit and 0 <= 2 * overlap <= self.size < math.inf):
+            raise UsageError(
+                f"size is {size} and overlap {overlap}; expected 1 to {limit} {unit} and at most half in common"
+            )
         self.overlap = overlap
         self.unit = unit
 
@@ -82,12 +79,12 @@ class ChunkedEmbedder(Embedder):
         """
         pieces = [self.chunks(text) for text in texts]
         rows, cut = self.embedder.embed([chunk for chunks in pieces for chunk in chunks])
+        lengths = rows.new_tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks])
         counts = torch.tensor([len(chunks) for chunks in pieces], dtype=torch.long, device="cpu")
         owners = torch.arange(len(texts), device="cpu").repeat_interleave(counts)
-        truncated = torch.zeros(len(texts), device="cpu").index_add_(0, owners, cut.cpu().float()) > 0
-        lengths = rows.new_tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks])
         pooled = rows.new_zeros(len(texts), rows.shape[1])
         pooled.index_add_(0, owners.to(rows.device), rows * lengths[:, None])
+        truncated = torch.zeros(len(texts), device="cpu").index_add_(0, owners, cut.float()) > 0
         return Embedded(normalize(pooled), truncated)
 
     def chunks(self, text: str) -> list[str]:

@@ -1,8 +1,5 @@
 """Character n-grams hashed into a fixed number of features: torch only, no weights, over 10⁵ short texts a second."""
 
-from __future__ import annotations
-
-import sys
 from collections.abc import Sequence
 
 import torch
@@ -15,7 +12,6 @@ from dra_grpo.errors import UsageError
 # Unicode noncharacters, reserved for internal use such as this: they mark where a text starts and ends.
 START, END = "\U0010fffe", "\U0010ffff"
 
-_CODEC = f"utf-32-{sys.byteorder[0]}e"
 _BLOCK = 1 << 20  # characters hashed at once, which bounds the working memory at about 200 MB
 _MASK = (1 << 31) - 1  # 31 bits: every product below stays under 2⁶², so no machine ever sees an overflow
 
@@ -51,10 +47,10 @@ class NgramEmbedder(Embedder):
     name = "ngram"
 
     def __init__(self, orders: Sequence[int] = (2, 3, 4), dimension: int = 1024, sublinear: bool = True):
-        if not isinstance(orders, Sequence) or not orders or not all(isinstance(n, int) and n > 0 for n in orders):
-            raise UsageError(f"orders is {orders!r}; expected n-gram lengths of at least 1, such as (2, 3, 4)")
-        if not isinstance(dimension, int) or dimension < 64:
-            raise UsageError(f"dimension is {dimension}; n-grams need at least 64 buckets, 1024 serves most texts")
+        if min(orders, default=0) < 1 or dimension < 64:
+            raise UsageError(
+                f"orders is {orders} and dimension {dimension}; expected 1 or more of each, and 64 or more"
+            )
         self.orders = tuple(sorted(set(orders)))
         self.dimension = dimension
         self.sublinear = sublinear
@@ -87,7 +83,7 @@ class NgramEmbedder(Embedder):
     def _grams(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Hash of each n-gram (orders, starts), and the row each start belongs to (starts,)."""
         gap = END * (self.orders[-1] - 1)
-        stream = (START + (gap + START).join(texts) + gap).encode(_CODEC, "surrogatepass")
+        stream = (START + (gap + START).join(texts) + gap).encode("utf-32-le", "surrogatepass")
         characters = torch.frombuffer(bytearray(stream), dtype=torch.int32).long()
         lengths = torch.tensor([len(text) + 1 for text in texts], dtype=torch.long, device="cpu")
         rows = torch.arange(len(texts), device="cpu").repeat_interleave(lengths)

@@ -1,7 +1,5 @@
 """`policy`: mean-pooled hidden states of the policy of this very step. No second model, and never cached by text."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,7 +47,6 @@ class PolicyEmbedder:
         """
         if not completion_ids:
             return self.encode(model, [[0]], [[0]], backbone)[:0]
-        own = own or [[1] * len(completion) for completion in completion_ids]
         device = next(model.parameters()).device
         pooled, captured = [], []
         hooked: Any = model.base_model if backbone is None else backbone
@@ -59,7 +56,9 @@ class PolicyEmbedder:
         try:
             for start in range(0, len(completion_ids), self.batch_size):
                 rows = slice(start, start + self.batch_size)
-                ids, attention, written = right_padded(prompt_ids[rows], completion_ids[rows], device, own[rows])
+                ids, attention, written = right_padded(
+                    prompt_ids[rows], completion_ids[rows], device, own and own[rows]
+                )
                 model(input_ids=ids, attention_mask=attention, use_cache=False, logits_to_keep=1)
                 hidden = captured.pop()[:, -ids.shape[1] :].float()  # prompt tuning puts virtual tokens before
                 weight = written[..., None].to(hidden.dtype)
@@ -100,6 +99,6 @@ def right_padded(
     own = own or [[1] * len(completion) for completion in completions]
     ids = [torch.tensor([*p, *c], dtype=torch.long) for p, c in zip(prompts, completions, strict=True)]
     written = [torch.tensor([*[0] * len(p), *o]).bool() for p, o in zip(prompts, own, strict=True)]
-    parts = ids, [torch.ones_like(row) for row in ids], written
-    padded = (pad_sequence(part, batch_first=True).to(device) for part in parts)
-    return next(padded), next(padded), next(padded)
+    attention = [torch.ones_like(row) for row in ids]
+    ids, attention, written = (pad_sequence(part, batch_first=True).to(device) for part in (ids, attention, written))
+    return ids, attention, written

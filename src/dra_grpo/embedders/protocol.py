@@ -1,7 +1,5 @@
 """What every text embedder promises; `tests/embedders` holds each of them to it."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple

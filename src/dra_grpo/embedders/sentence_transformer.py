@@ -1,7 +1,5 @@
 """Any sentence-transformers model, from a folder or from the Hub; MiniLM from PyPI; static embeddings."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Sequence
@@ -29,8 +27,8 @@ class SentenceTransformerEmbedder(Embedder):
             number of its positions where that is less.
         prompt: put before every text; None takes the model's default prompt, mostly none.
         revision: branch, tag or commit on the Hub.
-        trust_remote_code: run Python code that comes with the model. Only for models whose code you have read.
-        model_kwargs: passed on to the transformers model, such as `{"dtype": torch.bfloat16}`.
+        **options: what else `SentenceTransformer` takes, such as `model_kwargs={"dtype": "bfloat16"}`, or
+            `trust_remote_code=True` to run Python code that comes with the model: only code that you have read.
 
     Raises:
         UsageError: the model is nowhere to be found, or has fewer positions than `max_length`. What the library says
@@ -48,24 +46,24 @@ class SentenceTransformerEmbedder(Embedder):
         max_length: int | None = None,
         prompt: str | None = None,
         revision: str | None = None,
-        trust_remote_code: bool = False,
-        model_kwargs: dict[str, Any] | None = None,
+        **options: Any,
     ):
         require("sentence_transformers", "embed", f"the embedder {self.name!r}")
         check_model(model, revision, "sentence-transformers", os.environ.get("SENTENCE_TRANSFORMERS_HOME"), INSTEAD)
         from sentence_transformers import SentenceTransformer
 
-        self.model: Any = SentenceTransformer(
-            model,
-            device=device and str(device),
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            model_kwargs=model_kwargs,
-        )
+        self.model: Any = SentenceTransformer(model, device=device and str(device), revision=revision, **options)
         self.model.eval().requires_grad_(False)
         self.batch_size = batch_size
         self.prompt = prompt if prompt is not None else self.model.prompts.get(self.model.default_prompt_name)
-        self._set_limit(max_length)
+        if self.model.max_seq_length == math.inf:  # a static model has no positions: model2vec cuts to save time
+            self.model.tokenizer.no_truncation()
+        positions = _positions(self.model)
+        limit = min(self.model.max_seq_length or math.inf, positions) if max_length is None else max_length
+        if not 0 < limit <= positions:
+            raise UsageError(f"max_length is {max_length}; expected 1 to {positions}, the positions this model has")
+        if limit < math.inf:
+            self.model.max_seq_length = limit
 
     def embed(self, texts: Sequence[str]) -> Embedded:
         """Embed N texts.
@@ -114,21 +112,6 @@ class SentenceTransformerEmbedder(Embedder):
         if hasattr(tokenizer, "encode_batch"):  # a static model's
             return [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
         return tokenizer(texts, truncation=False, verbose=False)["input_ids"] if texts else []
-
-    def _set_limit(self, max_length: int | None) -> None:
-        if self.model.max_seq_length == math.inf:
-            if max_length is not None:
-                raise UsageError(
-                    f"max_length is {max_length}, but a static model reads texts of any length; leave it out"
-                )
-            self.model.tokenizer.no_truncation()  # it has no positions: model2vec cuts at 512 to save time
-            return
-        positions = _positions(self.model)
-        limit = min(self.model.max_seq_length or math.inf, positions) if max_length is None else max_length
-        if not 0 < limit <= positions:
-            raise UsageError(f"max_length is {max_length}; expected 1 to {positions}, the positions this model has")
-        if limit < math.inf:
-            self.model.max_seq_length = limit
 
 
 class MiniLMEmbedder(SentenceTransformerEmbedder):

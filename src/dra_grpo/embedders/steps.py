@@ -1,7 +1,5 @@
 """Similarity of reasoning step by step: two completions are alike if each step of one has its match in the other."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 
@@ -10,16 +8,13 @@ from torch import Tensor
 
 from dra_grpo.embedders.protocol import Embedder
 
-SEPARATORS = {"line": r"\n+", "paragraph": r"\n[^\S\n]*\n\s*"}
-"""What ends a step, by name; anything else is a regular expression."""
 
-
-def split_steps(text: str, separator: str = "line") -> list[str]:
+def split_steps(text: str, separator: str = r"\n") -> list[str]:
     """The steps of a text, without surrounding space; one at least, "" if the text has nothing else.
 
     Args:
         text: a completion.
-        separator: `"line"`, `"paragraph"` (a blank line) or a regular expression.
+        separator: a regular expression without groups.
 
     Raises:
         re.error: `separator` is not a regular expression.
@@ -29,10 +24,7 @@ def split_steps(text: str, separator: str = "line") -> list[str]:
     >>> split_steps("Step 1: add. Step 2: double.", separator=r"(?=Step \\d)")
     ['Step 1: add.', 'Step 2: double.']
     """
-    pattern = re.compile(SEPARATORS.get(separator, separator))
-    # A separator's own groups come back from `split` as None or as text that is no step.
-    pieces = pattern.split(text)[:: pattern.groups + 1]
-    return [piece.strip() for piece in pieces if piece.strip()] or [""]
+    return [step.strip() for step in re.split(separator, text) if step.strip()] or [""]
 
 
 def aligned_similarity(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
@@ -62,13 +54,12 @@ def aligned_similarity(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
         cosines = embeddings @ embeddings.T
     best = cosines.new_full((len(owners), size), -torch.inf)
     best.scatter_reduce_(1, owners.expand(len(owners), -1), cosines, "amax")
-    directed = (
-        cosines.new_zeros(size, size).index_add_(0, owners, best) / torch.bincount(owners, minlength=size)[:, None]
-    )
+    steps = torch.bincount(owners, minlength=size)[:, None]
+    directed = cosines.new_zeros(size, size).index_add_(0, owners, best) / steps
     return (directed + directed.T) / 2
 
 
-def step_similarity(texts: Sequence[str], embedder: Embedder, separator: str = "line") -> Tensor:
+def step_similarity(texts: Sequence[str], embedder: Embedder, separator: str = r"\n") -> Tensor:
     """Step-aligned similarity of one group's completions.
 
     Args:

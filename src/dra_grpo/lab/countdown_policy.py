@@ -1,27 +1,21 @@
 """Countdown's base policy, made from nothing: its tokenizer, its model, and training on random accepted solutions."""
 
-from __future__ import annotations
-
 import math
 import random
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.exact import exact_probabilities, exact_results, with_intervals
 from dra_grpo.files import write_json
-from dra_grpo.tasks.countdown import accepted_texts, problems
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2ForCausalLM
+from dra_grpo.tasks.countdown import BASE_POLICY, accepted_texts, problems
 
 CHARACTERS = "0123456789+-*/=,>:"
 END, END_ID = "<|endoftext|>", 0
@@ -59,10 +53,8 @@ def pretrain(
         What `results.json` holds: the settings, the loss (its running mean), seconds taken, and `"results"`.
 
     Raises:
-        UsageError: `steps` or `batch_size` is below 1, or `size` is neither 3 nor 4.
+        UsageError: `size` is neither 3 nor 4.
     """
-    if steps < 1 or batch_size < 1:
-        raise UsageError(f"steps is {steps} and batch_size {batch_size}, expected 1 or more of both")
     started = time.perf_counter()
     tokenizer = character_tokenizer()
     with torch.random.fork_rng(devices=[]):
@@ -106,11 +98,10 @@ def _rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / 100) * (1 + math.cos(math.pi * min(1.0, step / steps))) / 2
 
 
-def batches(
-    tokenizer: PreTrainedTokenizerFast, batch_size: int, size: int, seed: int
-) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(tokenizer: Any, batch_size: int, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Endless batches of token ids and labels, both (batch, length), padded on the right."""
-    rows = _train_rows(size)
+    drawn = problems("train", TRAIN_PROBLEMS.get(size), size=size)
+    rows = [(problem.prompt, accepted_texts(problem)) for problem in drawn]
     draw = random.Random(seed)
     while True:
         ids, labels = [], []
@@ -125,15 +116,8 @@ def batches(
         )
 
 
-@cache
-def _train_rows(size: int) -> list[tuple[str, tuple[str, ...]]]:
-    """The prompt and the accepted texts of the train problems; listing them takes seconds, for 4 numbers minutes."""
-    drawn = problems("train", TRAIN_PROBLEMS.get(size), size=size)
-    return [(problem.prompt, accepted_texts(problem)) for problem in drawn]
-
-
 def policy_results(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, count: int = 500, size: int = 3, samples: int = 16
+    model: Any, tokenizer: Any, count: int = 500, size: int = 3, samples: int = 16
 ) -> dict[str, dict[str, Any]]:
     """Exact results with intervals on `count` validation and `count` test problems, at both identity levels.
 
@@ -157,7 +141,7 @@ def policy_results(
     return record
 
 
-def character_tokenizer(characters: Iterable[str] = CHARACTERS, context: int = CONTEXT) -> PreTrainedTokenizerFast:
+def character_tokenizer(characters: Iterable[str] = CHARACTERS, context: int = CONTEXT) -> Any:
     """One id for each character and one for the end, which also pads, on the left.
 
     With a padding token of its own, a sample that holds one in the middle would decode to the same text as a sample
@@ -188,8 +172,8 @@ def character_tokenizer(characters: Iterable[str] = CHARACTERS, context: int = C
     )
 
 
-def untrained_model(vocabulary: int = 1 + len(CHARACTERS), context: int = CONTEXT) -> Qwen2ForCausalLM:
-    """A Qwen2 of width 128 and 4 layers (0.86 million parameters for Countdown), float32, of torch's global seed.
+def untrained_model(vocabulary: int = 1 + len(CHARACTERS), context: int = CONTEXT) -> Any:
+    """A Qwen2 like the shipped one (width 128, 4 layers, 0.86 million parameters), float32, of torch's global seed.
 
     Args:
         vocabulary: token ids, of which 0 ends a text and pads.
@@ -197,22 +181,7 @@ def untrained_model(vocabulary: int = 1 + len(CHARACTERS), context: int = CONTEX
     """
     from transformers import GenerationConfig, Qwen2Config, Qwen2ForCausalLM
 
-    ends: dict[str, Any] = {"pad_token_id": END_ID, "eos_token_id": END_ID}
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=vocabulary,
-            hidden_size=128,
-            intermediate_size=384,
-            num_hidden_layers=4,
-            num_attention_heads=4,
-            num_key_value_heads=4,
-            max_position_embeddings=context,
-            tie_word_embeddings=True,
-            bos_token_id=None,
-            **ends,
-        )
-    )
-    model.generation_config = GenerationConfig(
-        do_sample=True, temperature=1.0, top_k=0, top_p=1.0, max_new_tokens=context // 2, **ends
-    )
+    config = Qwen2Config.from_pretrained(BASE_POLICY, vocab_size=vocabulary, max_position_embeddings=context)
+    model = Qwen2ForCausalLM(config)
+    model.generation_config = GenerationConfig.from_pretrained(BASE_POLICY, max_new_tokens=context // 2)
     return model

@@ -1,7 +1,5 @@
 """Where prompts come from; `TASKS` is the built-in ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,13 +31,8 @@ def _countdown(split: str, count: int | None = None, size: int = 3, seed: int = 
     return [problem.row for problem in problems(split, count, size=size, seed=seed)]  # type: ignore[arg-type]
 
 
-_COUNTDOWN = Task(
-    "countdown",
-    "reach a target; all solutions are known, so evaluation is exact",
-    ("countdown",),
-    BASE_POLICY,
-    _countdown,
-)
+_KNOWN = "reach a target; all solutions are known, so evaluation is exact"
+_COUNTDOWN = Task("countdown", _KNOWN, ("countdown",), BASE_POLICY, _countdown)
 _DATASET = Task("dataset", "problems of your own: a file, a folder or a Hub id", ("accuracy",), None, dataset_rows)
 
 TASKS: Registry[Task] = Registry("task", "dra_grpo.tasks", {task.name: task for task in (_COUNTDOWN, _DATASET)})

@@ -1,7 +1,5 @@
 """Problems from a dataset, as the rows a trainer takes."""
 
-from __future__ import annotations
-
 import json
 import logging
 import os
@@ -18,8 +16,6 @@ logger = logging.getLogger(__name__)
 
 TAKEN = {"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric", "environments"}
 """What TRL passes to rewards itself: a column of such a name could not be read, and is left out."""
-
-_ASKING = ("problem", "question", "query", "instruction", "input")
 
 
 def dataset_rows(
@@ -50,17 +46,19 @@ def dataset_rows(
     Raises:
         UsageError: no such dataset or column, a row without a prompt, or more problems asked for than there are.
     """
-    rows = [
-        _renamed(row, columns or {}, f"dataset {name!r}, row {number}")
-        for number, row in enumerate(read_rows(name, config, split), 1)
-    ]
+    rows = []
+    for number, row in enumerate(read_rows(name, config, split), 1):
+        kept = {column: value for column, value in row.items() if column not in TAKEN}
+        for ours, theirs in (columns or {}).items():
+            missing = f"dataset {name!r}, row {number} has no column {theirs!r} (columns: {ours})"
+            kept[ours] = inside(row, str(theirs), missing)
+        rows.append(kept)
     names = dict.fromkeys(column for row in rows for column in row)
     rows = [{column: row.get(column) for column in names} for row in rows]
     if "prompt" not in names:
-        column = next((asking for asking in _ASKING if asking in names), next(iter(names), "problem"))
         raise UsageError(
-            f"dataset {name!r} has no column 'prompt', only: {', '.join(names)}; name the one that holds the problem, "
-            f"such as --columns prompt={column}"
+            f"dataset {name!r} has no column 'prompt', only: {', '.join(names)}; name the one that holds the problem "
+            "with --columns prompt=COLUMN"
         )
     if count is not None and count > len(rows):
         raise UsageError(f"subset is {count}, but dataset {name!r} has {len(rows)} problems; ask for fewer")
@@ -87,7 +85,7 @@ def parse_columns(text: str, roles: Collection[str] = ()) -> dict[str, str]:
         roles: those there are; empty: any.
 
     Raises:
-        UsageError: a part that is no pair, an unknown role, or a role that is there twice.
+        UsageError: a part that is no pair, or an unknown role.
 
     >>> parse_columns("prompt=question,solution=reward_model.ground_truth")
     {'prompt': 'question', 'solution': 'reward_model.ground_truth'}
@@ -102,8 +100,6 @@ def parse_columns(text: str, roles: Collection[str] = ()) -> dict[str, str]:
             raise UsageError(f"columns has {part!r}; expected ROLE=COLUMN, such as prompt=question,solution=answer")
         if roles and role not in roles:
             raise UsageError(f"columns has no role {role!r}; {nearest(role, roles)}")
-        if role in columns:
-            raise UsageError(f"columns names {role!r} twice, {columns[role]!r} and {column!r}; expected it once")
         columns[role] = column
     return columns
 
@@ -119,19 +115,9 @@ def subset(prompts: Sequence[Any], count: int, seed: int = 0) -> list[int]:
     ([2, 4, 6, 7], [6, 7], [0, 2, 3, 7])
     """
 
-    def digest(place: int) -> tuple[bytes, int]:
-        text = json.dumps([seed, prompts[place]], ensure_ascii=True, sort_keys=True)
-        return blake2b(text.encode("ascii"), digest_size=16).digest(), place
-
-    return sorted(sorted(range(len(prompts)), key=digest)[:count])
-
-
-def _renamed(row: Row, columns: Mapping[str, str], where: str) -> Row:
-    found = {
-        ours: inside(row, str(theirs), f"{where} has no column {theirs!r} (columns: {ours})")
-        for ours, theirs in columns.items()
-    }
-    return {column: value for column, value in row.items() if column not in TAKEN} | found
+    texts = [json.dumps([seed, prompt], ensure_ascii=True, sort_keys=True) for prompt in prompts]
+    digests = [blake2b(text.encode("ascii"), digest_size=16).digest() for text in texts]
+    return sorted(sorted(range(len(prompts)), key=digests.__getitem__)[:count])
 
 
 def inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = "") -> Any:

@@ -1,7 +1,5 @@
 """System prompts by name, and problems as the prompts a trainer takes."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dra_grpo.errors import UsageError

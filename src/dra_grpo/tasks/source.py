@@ -4,12 +4,9 @@ Folders and the Hub are read by `datasets`. Single text files are not: its loade
 of the answer "2024-01-01", the number 7 of "007" and nothing of "None".
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +14,6 @@ from dra_grpo.errors import UsageError, nearest, require
 from dra_grpo.hub import NotCached, check_hub
 
 Row = dict[str, Any]
-
-ENDINGS = (".jsonl", ".json", ".csv", ".parquet")
-"""Of the files that `read_rows` reads."""
 
 KNOWN_SIZES = {("knoveleng/open-rs", "train"): 7000}
 """(Hub id, split) -> rows, for what is worked out before anything is downloaded."""
@@ -55,16 +49,16 @@ def read_rows(name: str, config: str | None = None, split: str = "train") -> lis
 
 def is_local(name: str) -> bool:
     """Whether a name is a file or folder, or cannot be anything else: the Hub is not asked for it."""
-    hub_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name, re.ASCII) and Path(name).suffix.lower() not in ENDINGS
+    hub_id = re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", name, re.ASCII) and Path(name).suffix.lower() not in READERS
     return not hub_id or Path(name).exists()
 
 
 def _file_rows(path: Path) -> list[Row]:
-    readers = {".jsonl": _json_file, ".json": _json_file, ".csv": _csv_file, ".parquet": _parquet_file}
-    if path.suffix.lower() not in readers:
-        raise UsageError(f"{path} ends in {path.suffix!r}; expected one of: {', '.join(ENDINGS)}")
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise UsageError(f"{path} ends in {path.suffix!r}; expected one of: {', '.join(READERS)}")
     try:
-        rows = readers[path.suffix.lower()](path)
+        rows = reader(path)
     except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     for number, row in enumerate(rows, 1):
@@ -76,15 +70,10 @@ def _file_rows(path: Path) -> list[Row]:
 def _json_file(path: Path) -> list[Any]:
     """A list of objects, one object, or one a line, which many a .json file is too."""
     text = path.read_text(encoding="utf-8-sig")
-    with suppress(json.JSONDecodeError):
-        value = json.loads(text)
-        return value if isinstance(value, list) else [value]
-    rows = []
-    for number, line in enumerate(text.split("\n"), 1):
-        try:
-            rows += [json.loads(line)] if line.strip() else []
-        except json.JSONDecodeError as error:
-            raise ValueError(f"line {number} is no JSON: {error}") from error
+    decoder, visible, rows, end = json.JSONDecoder(), re.compile(r"\S"), [], 0
+    while found := visible.search(text, end):
+        value, end = decoder.raw_decode(text, found.start())
+        rows += value if isinstance(value, list) else [value]
     return rows
 
 
@@ -103,6 +92,10 @@ def _parquet_file(path: Path) -> list[Row]:
     from pyarrow import parquet
 
     return parquet.read_table(path).to_pylist()
+
+
+READERS = {".jsonl": _json_file, ".json": _json_file, ".csv": _csv_file, ".parquet": _parquet_file}
+"""What reads a file, by its ending."""
 
 
 def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:

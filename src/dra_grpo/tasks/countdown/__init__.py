@@ -1,7 +1,5 @@
 """Countdown: reach a target from given numbers; every solution is known, so everything can be exact."""
 
-from __future__ import annotations
-
 from importlib.resources import files
 from pathlib import Path
 

@@ -9,12 +9,10 @@ Each step takes two values that are at hand (a given number or the result of an 
 gone, and puts its result in their place. Results are positive integers, so `-` is never 0 or less and `/` is exact.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from dra_grpo.errors import UsageError
 
@@ -51,13 +49,13 @@ class Problem:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "numbers", tuple(self.numbers))  # a list would make the problem unhashable
-        if not 2 <= len(self.numbers) <= MAX_COUNT:
-            raise UsageError(f"a Countdown problem has 2 to {MAX_COUNT} numbers, got {len(self.numbers)}")
-        for number in self.numbers:
-            if type(number) is not int or not 1 <= number <= MAX_NUMBER:
-                raise UsageError(f"Countdown numbers are integers from 1 to {MAX_NUMBER}, got {number!r:.60}")
-        if type(self.target) is not int or not 1 <= self.target < 10**24:
-            raise UsageError(f"a Countdown target is an integer from 1 to 10^24 - 1, got {self.target!r:.60}")
+        bounds = [*((number, MAX_NUMBER) for number in self.numbers), (self.target, 10**24 - 1)]
+        fits = all(type(value) is int and 1 <= value <= most for value, most in bounds)
+        if not fits or not 2 <= len(self.numbers) <= MAX_COUNT:
+            raise UsageError(
+                f"numbers {self.numbers!r:.60} and target {self.target!r:.60} are no Countdown problem; expected 2 to "
+                f"{MAX_COUNT} integers from 1 to {MAX_NUMBER}, and one from 1 to 10^24 - 1"
+            )
 
     @property
     def prompt(self) -> str:
@@ -70,7 +68,7 @@ class Problem:
         return {"prompt": self.prompt, "numbers": list(self.numbers), "target": self.target}
 
     @classmethod
-    def from_prompt(cls, prompt: str) -> Problem:
+    def from_prompt(cls, prompt: str) -> Self:
         """The problem that `prompt` asks for.
 
         Raises:

@@ -5,12 +5,10 @@ a given number only where there is none; operands are read left before right. So
 where a value is both a given number and an earlier result.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Literal, get_args
+from itertools import permutations
+from typing import Literal
 
-from dra_grpo.errors import UsageError
 from dra_grpo.tasks.countdown.problem import MAX_COUNT, STEP, Problem, apply
 
 Level = Literal["commutative", "associative"]
@@ -42,25 +40,19 @@ def distinct_solutions(problem: Problem, level: Level = "commutative") -> dict[s
 
 def derivations(numbers: tuple[int, ...]) -> Iterator[tuple[str, int]]:
     """All texts of the grammar that use up `numbers`, each once, with the result of their last step."""
-    for left in sorted(set(numbers)):
-        without_left = _without(numbers, left)
-        for right in sorted(set(without_left)):
-            rest = _without(without_left, right)
-            for op in "+-*/":
-                result = apply(left, op, right)
-                if result is None:
-                    continue
-                step = f"{left}{op}{right}={result}"
-                if not rest:
-                    yield step, result
-                    continue
-                for tail, last in derivations((*rest, result)):
-                    yield f"{step},{tail}", last
-
-
-def _without(numbers: tuple[int, ...], number: int) -> tuple[int, ...]:
-    index = numbers.index(number)
-    return numbers[:index] + numbers[index + 1 :]
+    for left, right in sorted(set(permutations(numbers, 2))):
+        rest = list(numbers)
+        rest.remove(left)
+        rest.remove(right)
+        for op in "+-*/":
+            result = apply(left, op, right)
+            if result is None:
+                continue
+            step = f"{left}{op}{right}={result}"
+            if not rest:
+                yield step, result
+            for tail, last in derivations((*rest, result)):
+                yield f"{step},{tail}", last
 
 
 def solution_key(text: str, level: Level = "commutative") -> str:
@@ -73,7 +65,7 @@ def solution_key(text: str, level: Level = "commutative") -> str:
             `"associative"`: chains of + and -, and of * and /, are flattened too, so that `a-b+c` is `a+c-b`.
 
     Raises:
-        UsageError: `level` is neither.
+        KeyError: `level` is neither.
 
     >>> solution_key("3+5=8,2*8=16"), solution_key("5+3=8,8*2=16")
     ('((3+5)*2)', '((3+5)*2)')
@@ -82,12 +74,9 @@ def solution_key(text: str, level: Level = "commutative") -> str:
     >>> solution_key("9-4=5,5+2=7", "associative"), solution_key("9+2=11,11-4=7", "associative")
     ('(+2+9-4)', '(+2+9-4)')
     """
-    if level not in get_args(Level):
-        raise UsageError(f"identity level is {level!r}, expected one of {', '.join(get_args(Level))}")
+    written = {"commutative": _commutative, "associative": _associative}[level]
     tree = expression(text)
-    if tree is None:
-        return f"?{text}"
-    return _commutative(tree) if level == "commutative" else _associative(tree)
+    return f"?{text}" if tree is None else written(tree)
 
 
 def expression(text: str) -> Tree | None:

@@ -1,7 +1,5 @@
 """Seeded Countdown problems in three splits that share no multiset of numbers."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -15,7 +13,6 @@ from dra_grpo.tasks.countdown.solutions import derivations, solution_key
 Split = Literal["train", "validation", "test"]
 LARGEST_NUMBER = 25
 LARGEST_TARGET = 100
-SIZES = (3, 4)
 
 
 def problems(split: Split, count: int | None = None, size: int = 3, seed: int = 0) -> list[Problem]:
@@ -37,10 +34,8 @@ def problems(split: Split, count: int | None = None, size: int = 3, seed: int = 
     >>> [problem.prompt for problem in problems("test", 2)]
     ['2,22,22>46:', '11,11,22>22:']
     """
-    if split not in get_args(Split):
-        raise UsageError(f"split is {split!r}, expected one of {', '.join(get_args(Split))}")
-    if size not in SIZES:
-        raise UsageError(f"size is {size!r}, expected 3 or 4 numbers in a problem")
+    if split not in get_args(Split) or size not in (3, 4):
+        raise UsageError(f"split is {split!r} and size {size!r}; expected one of {get_args(Split)}, and 3 or 4")
     drawn = list(islice(_rounds(split, size, seed), count))
     if count is not None and len(drawn) < count:
         raise UsageError(f"the {split} split has {len(drawn)} problems of {size} numbers, got count={count}")
@@ -54,7 +49,7 @@ def split_of(numbers: tuple[int, ...]) -> Split:
     True
     """
     bucket = _digest(",".join(map(str, sorted(numbers)))) % 10
-    return "validation" if bucket == 8 else "test" if bucket == 9 else "train"
+    return {8: "validation", 9: "test"}.get(bucket, "train")  # pyright: ignore[reportReturnType]
 
 
 def _rounds(split: Split, size: int, seed: int) -> Iterator[Problem]:
