@@ -89,7 +89,7 @@ def test_built_by_name():
     [
         ({}, "embedder 'ngram' has no limit in tokens; leave out the chunks, or pass unit='characters'"),
         ({"unit": "characters"}, "size is None and overlap 0; expected 1 to inf characters"),
-        ({"unit": "characters", "size": 10, "overlap": 6}, "size is 10 and overlap 6; .* at most half of that"),
+        ({"unit": "characters", "size": 10, "overlap": 6}, "size is 10 and overlap 6; .* at most half in common"),
         ({"unit": "words", "size": 10}, "'words'"),
     ],
 )
