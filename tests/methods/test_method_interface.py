@@ -65,7 +65,7 @@ def test_a_group_size_is_refused_if_and_only_if_no_group_of_it_has_an_advantage(
                 METHODS[name].check([], size, k=k, **options)
 
 
-@pytest.mark.parametrize("thing", [lambda rollouts: rollouts, object, None, 3], ids=str)
+@pytest.mark.parametrize("thing", [lambda rollouts: rollouts, object, None, 3], ids=["function", "class", "none", "number"])
 def test_what_is_no_method_is_refused_with_the_decorator_named(thing):
     with pytest.raises(UsageError, match="expected a name of METHODS or a function with @dra_grpo"):
         adjust_rewards([1.0, 0.0], None, method=thing)
