@@ -2,9 +2,6 @@
 
 import json
 
-import pytest
-
-from dra_grpo.errors import UsageError
 from dra_grpo.training.directory import RunDirectory
 
 
@@ -46,19 +43,3 @@ def test_clear_removes_the_run_and_nothing_else(tmp_path):
     directory.clear()
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     assert not directory.holds_run()
-
-
-def test_one_run_at_a_time(tmp_path):
-    directory = RunDirectory(tmp_path / "new" / "run")
-    second = RunDirectory(directory.path).locked()
-    with directory.locked(), pytest.raises(UsageError, match=r"another run is writing here"), second:
-        pass
-    with RunDirectory(directory.path).locked():
-        assert not directory.holds_run()
-
-
-def test_a_place_that_cannot_be_written_is_said(tmp_path):
-    (tmp_path / "file").write_text("")
-    message = r"^/.*file/run cannot be written: Not a directory; choose another --output_dir$"
-    with pytest.raises(UsageError, match=message), RunDirectory(tmp_path / "file" / "run").locked():
-        pass

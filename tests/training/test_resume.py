@@ -64,50 +64,28 @@ def checkpoint(run, step, files=("model.safetensors",), states=STATES):
     return folder
 
 
-def cut(file, size=None):
-    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2 if size is None else size])
+def cut(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("size", [None, 0, 5])
+@pytest.mark.parametrize("left", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda whole: whole[:5],
+                                  lambda whole: bytes(len(whole))])  # fmt: skip
 @pytest.mark.parametrize(
     "name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json", "rng_state_1.pth"]
 )
-def test_a_file_that_a_full_disk_cut_short_is_named(tmp_path, name, size):
+def test_a_file_that_a_full_disk_cut_short_is_named(tmp_path, name, left):
     folder = checkpoint(tmp_path, 4)
     assert damage(folder, STATES) is None
-    cut(folder / name, size)
+    (folder / name).write_bytes(left((folder / name).read_bytes()))
     assert damage(folder, STATES).startswith(f"{name} is damaged, {(folder / name).stat().st_size} bytes (")
-
-
-def test_a_file_of_zeros_is_damaged(tmp_path):
-    folder = checkpoint(tmp_path, 4)
-    (folder / "optimizer.pt").write_bytes(bytes((folder / "optimizer.pt").stat().st_size))
-    assert damage(folder, STATES).startswith("optimizer.pt is damaged")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "scheduler.pt", *STATES, "trainer_state.json"])
 def test_a_file_that_was_not_written_is_named(tmp_path, name):
     folder = checkpoint(tmp_path, 4)
     (folder / name).unlink()
-    said = {"model.safetensors": "the weights are", "optimizer.pt": "optimizer.* is"}.get(name, f"{name} is")
-    assert damage(folder, STATES) == f"{said} missing"
-
-
-def test_a_state_of_another_step(tmp_path):
-    folder = checkpoint(tmp_path, 4).rename(tmp_path / "checkpoint-5")
-    assert damage(folder, STATES) == "trainer_state.json is of step 4"
-
-
-def test_shards_are_counted(tmp_path):
-    shards = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
-    folder = checkpoint(tmp_path, 4, shards)
-    index = {"weight_map": {"a": shards[0], "b": shards[1]}}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert damage(folder, STATES) is None
-    cut(folder / shards[1])
-    assert damage(folder, STATES).startswith(f"{shards[1]} is damaged")
-    (folder / shards[1]).unlink()
-    assert damage(folder, STATES) == f"{shards[1]}, which model.safetensors.index.json names, is missing"
+    said = {"model.safetensors": "*model*", "optimizer.pt": "optimizer.*"}.get(name, name)
+    assert damage(folder, STATES) == f"{said} is missing"
 
 
 def test_what_cannot_be_judged_passes(tmp_path):
@@ -138,7 +116,8 @@ def test_the_newest_whole_one_is_taken_and_the_others_are_said(tmp_path, capsys)
     (checkpoint(tmp_path, 100) / "rng_state_1.pth").unlink()
     (tmp_path / "checkpoint-best").mkdir()
     assert newest_whole(RunDirectory(tmp_path), settings, 2) == whole
-    first, second = capsys.readouterr().out.splitlines()
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert third == f"note: going on from {whole}"
     assert first == f"note: {tmp_path}/checkpoint-100 is passed over: rng_state_1.pth is missing"
     assert second.startswith(f"note: {tmp_path}/checkpoint-10 is passed over: model.safetensors is damaged, ")
     settings.save_on_each_node = True  # rank 1 runs on another machine and has its state there

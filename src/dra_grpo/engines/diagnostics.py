@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from hashlib import blake2b
-
 import torch
 from torch import Tensor
 
@@ -25,6 +22,7 @@ def step_diagnostics(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]
             advantages, are all equal.
         inversions: wrong completions that end above a correct one of their group, as a count, where it is known which
             are correct.
+        distinct_completions: different texts over texts, mean over groups, with texts.
     """
     index, scored = rollouts.index, rollouts.scored
     weights = adjusted.weights[scored]
@@ -46,6 +44,10 @@ def step_diagnostics(rollouts: Rollouts, adjusted: Adjusted) -> dict[str, float]
         found["inversions"] = inversions(rollouts, adjusted).sum()
     if rollouts.embeddings is not None:
         found["similarity"] = mean_similarity(rollouts)
+    if rollouts.texts is not None:
+        different = {*zip(index.group.tolist(), rollouts.texts, strict=True)}
+        counts = torch.bincount(torch.tensor([group for group, _ in different]), minlength=len(index.size))
+        found["distinct_completions"] = (counts / index.size.cpu()).mean()
     return {name: value.item() for name, value in found.items()}
 
 
@@ -78,16 +80,3 @@ def mean_similarity(rollouts: Rollouts) -> Tensor:
     n = index.sum(scored.to(u.dtype))
     pairs = index.sum(u).square().sum(-1) - index.sum(u.square().sum(-1))
     return (pairs / (n * (n - 1)))[n > 1].mean()
-
-
-def text_keys(texts: Sequence[str]) -> Tensor:
-    """int64 (N,), equal for equal texts on every process and machine."""
-    digests = b"".join(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest() for text in texts)
-    return torch.frombuffer(bytearray(digests), dtype=torch.int64) if digests else torch.zeros(0, dtype=torch.int64)
-
-
-def distinct_share(index: GroupIndex, keys: Tensor) -> float:
-    """Distinct texts over texts, mean over groups."""
-    pairs = torch.stack([index.group, keys], 1).unique(dim=0)
-    distinct = torch.bincount(pairs[:, 0], minlength=len(index.size))
-    return (distinct / index.size).mean().item()

@@ -23,7 +23,7 @@ from dra_grpo.config import DRAConfig
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
 from dra_grpo.engines.checks import correctness_column
-from dra_grpo.engines.diagnostics import distinct_share, step_diagnostics, text_keys
+from dra_grpo.engines.diagnostics import step_diagnostics
 from dra_grpo.engines.trl_internals import EPS, Generated, check_attributes, check_hooks
 from dra_grpo.errors import UsageError, require
 from dra_grpo.methods import METHODS
@@ -105,7 +105,7 @@ class DiversityAwareMixin(_Trainer):
         infinite = table.isinf().any(1)
         raw = (table * self.reward_weights.to(table.device)).nansum(1)
         raw = raw.masked_fill(table.isnan().all(1), torch.nan).masked_fill(infinite, torch.inf)
-        column, needs = self._correctness_column, self._adjuster.needs
+        column = self._correctness_column
         texts = [policy_text(completion) for completion in completions]
         answers = self._adjuster.answers_of(texts)
         embeddings, truncated = self._embedded(completions, raw.isfinite(), [inputs, completions])
@@ -114,16 +114,14 @@ class DiversityAwareMixin(_Trainer):
             torch.arange(len(raw), device=raw.device) // self.num_generations,
             embeddings=embeddings,
             correct=None if column is None else table[:, column] > 0,
-            logprobs=self._logprobs([inputs, completions]) if "logprobs" in needs else None,
+            logprobs=self._logprobs([inputs, completions]) if "logprobs" in self._adjuster.needs else None,
             answers=answers and gather_object(answers),
-            texts=gather_object(texts) if "texts" in needs else None,
+            texts=gather_object(texts),
         )
         adjusted = self._adjuster.adjust(rollouts, self._next_draw())
         self.adjustment = rollouts, adjusted
-        keys = self.accelerator.gather(text_keys(texts).to(raw.device))
         diagnostics = {
             **step_diagnostics(rollouts, adjusted),
-            "distinct_completions": distinct_share(rollouts.index, keys),
             "truncated": truncated,
             "seconds": time.perf_counter() - started,
         }
@@ -136,13 +134,11 @@ class DiversityAwareMixin(_Trainer):
         if not self.model.training:
             return super()._generate_and_score_completions(inputs)
         normalize, is_rloo = getattr(self, "normalize_advantages", False), isinstance(self, RLOOTrainer)
-        if is_rloo:
-            self.normalize_advantages = False  # what is adjusted is the difference, before it
+        self.normalize_advantages = False  # RLOO's: what is adjusted is the difference, before it
         try:
             output = super()._generate_and_score_completions(inputs)
         finally:
-            if is_rloo:
-                self.normalize_advantages = normalize
+            self.normalize_advantages = normalize
         everyone = self._rloo_advantages(output["advantages"], normalize) if is_rloo else self._advantages(output)
         if everyone is not None:
             rows = len(output["advantages"])

@@ -12,13 +12,11 @@ HOOKS = {
 }
 """The trainer's methods that are overridden, with the parameters they must have."""
 
-CALLED = (
-    "_get_per_token_logps_and_entropies", "_get_train_sampler", "_run_epoch", "_issue_warnings_after_load",
+USED = (
+    "_get_per_token_logps_and_entropies", "_metrics", "_logs", "reward_func_names", "reward_weights",
+    "num_generations", "accelerator", "state", "_get_train_sampler", "_run_epoch", "_issue_warnings_after_load",
 )  # fmt: skip
-"""The trainer's methods that are called, the last three where a run is resumed."""
-
-READ = ("_metrics", "_logs", "reward_func_names", "reward_weights", "num_generations", "accelerator", "state")
-"""The trainer's attributes that are read."""
+"""The trainer's attributes and methods that are used, the last three where a run is resumed."""
 
 EPS = 1e-4
 """What TRL adds to σ."""
@@ -30,16 +28,13 @@ def check_hooks(trainer: Any) -> None:
         found = list(inspect.signature(getattr(trainer, name)).parameters) if hasattr(trainer, name) else None
         if found != expected:
             _refuse(f"{name}({', '.join(expected)})", "it is missing" if found is None else f"({', '.join(found)})")
-    for name in CALLED:
-        if not hasattr(trainer, name):
-            _refuse(f"{name}()", "it is missing")
 
 
 def check_attributes(trainer: Any) -> None:
     """Raise RuntimeError unless the built `trainer` has the attributes."""
-    for name in READ:
+    for name in USED:
         if not hasattr(trainer, name):
-            _refuse(f"the attribute {name}", "it is missing")
+            _refuse(name, "it is missing")
 
 
 class Generated(NamedTuple):

@@ -1,23 +1,18 @@
-"""What a run writes down while it trains: metrics, samples, its cost, and how far it is."""
-
-from __future__ import annotations
+"""What a run writes down while it trains: metrics, samples, its cost, how far it is. For the main process alone."""
 
 import math
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tqdm.auto import tqdm
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback
 
 from dra_grpo.completions import policy_text
 from dra_grpo.cost import cost
 from dra_grpo.files import append_json_lines, read_json, write_json
-
-if TYPE_CHECKING:
-    from dra_grpo.training.settings import Settings
 
 GROUPS_SAVED = 8
 """Groups of a batch that a sample keeps."""
@@ -32,9 +27,8 @@ class MetricsWriter(TrainerCallback):
 
     file: Path
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
-        logs = more.get("logs") or {}
-        if state.is_world_process_zero and "reward" in logs:
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
+        if "reward" in logs:
             known = {k: v for k, v in logs.items() if isinstance(v, str) or (v is not None and math.isfinite(v))}
             append_json_lines(self.file, [{"step": state.global_step, **dict.fromkeys(logs), **known}])
 
@@ -47,59 +41,54 @@ class SamplesWriter(TrainerCallback):
     every: int
     trainer: Any
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
-        if not state.is_world_process_zero or (state.global_step != 1 and state.global_step % self.every):
+    def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        step, size, logs = state.global_step, self.trainer.num_generations, self.trainer._logs
+        if step != 1 and step % self.every:
             return
         rollouts, adjusted = self.trainer.adjustment
-        logs = {name: list(self.trainer._logs[name]) for name in ("prompt", "completion", "advantages")}
-        size = self.trainer.num_generations
+        columns = {
+            "completions": [as_text(completion) for completion in logs["completion"]],
+            "correct": rollouts.is_correct.tolist(),
+            "rewards": _numbers(rollouts.rewards.tolist()),
+            "adjusted": _numbers(adjusted.rewards.tolist()),
+            "smi": _numbers(adjusted.smi.tolist()),
+            "advantages": _numbers(logs["advantages"]),
+        }
         groups = []
         for start in range(0, min(len(logs["completion"]), GROUPS_SAVED * size), size):
-            rows = slice(start, start + size)
-            group = {
-                "id": f"step-{state.global_step}-group-{start // size}",
-                "step": state.global_step,
+            group = {name: values[start : start + size] for name, values in columns.items()}
+            about = {
+                "id": f"step-{step}-group-{start // size}",
+                "step": step,
                 "prompt": as_text(logs["prompt"][start]),
-                "completions": [as_text(completion) for completion in logs["completion"][rows]],
-                "correct": rollouts.is_correct[rows].tolist(),
-                "rewards": _numbers(rollouts.rewards[rows].tolist()),
-                "adjusted": _numbers(adjusted.rewards[rows].tolist()),
-                "smi": _numbers(adjusted.smi[rows].tolist()),
-                "advantages": _numbers(logs["advantages"][rows]),
             }
-            groups.append(group)
+            groups.append(about | group)
         append_json_lines(self.file, groups)
 
 
 class Progress(TrainerCallback):
     """Steps, time left, reward, and how much the group repeats itself: a bar, or in a log file ten lines."""
 
-    def __init__(self) -> None:
-        self.bar: tqdm | None = None
-        self.tenths = 0
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any):
+    def on_train_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.tenths = 10 * state.global_step // state.max_steps
-        if state.is_world_process_zero and sys.stderr.isatty() and not args.disable_tqdm:
-            self.bar = tqdm(total=state.max_steps, initial=state.global_step, desc="train", dynamic_ncols=True)
+        off = args.disable_tqdm or None  # None: where there is no terminal
+        self.bar = tqdm(
+            total=state.max_steps, initial=state.global_step, desc="train", dynamic_ncols=True, disable=off
+        )
 
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
-        logs = more.get("logs") or {}
-        if not state.is_world_process_zero or "reward" not in logs:
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
+        if "reward" not in logs:
             return
         shown = {name: f"{logs[key]:.3f}" for name, key in SHOWN.items() if logs.get(key) is not None}
-        tenths = 10 * state.global_step // state.max_steps
-        if self.bar is not None:
-            self.bar.set_postfix(shown, refresh=False)
-            self.bar.update(state.global_step - self.bar.n)
-        elif tenths > self.tenths:
-            self.tenths = tenths
+        self.bar.set_postfix(shown, refresh=False)
+        self.bar.update(state.global_step - self.bar.n)
+        before, self.tenths = self.tenths, 10 * state.global_step // state.max_steps
+        if self.bar.disable and self.tenths > before:
             numbers = "".join(f", {name} {value}" for name, value in shown.items())
             print(f"train: step {state.global_step} of {state.max_steps}{numbers}", file=sys.stderr, flush=True)
 
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
-        if self.bar is not None:
-            self.bar.close()
+    def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self.bar.close()
 
 
 @dataclass(eq=False)
@@ -122,27 +111,17 @@ class CostMeter(TrainerCallback):
     price: float | None = None
     before: dict[str, Any] | None = None
 
-    @property
-    def cost(self) -> dict[str, Any]:
-        """gpus and device of this part; seconds, gpu_hours and, with a price, money of all parts."""
+    def write(self) -> dict[str, Any]:
+        """Put the cost so far into the file: this part's gpus and device; seconds, hours and money of all parts."""
         before, seconds = self.before or {"seconds": 0.0, "gpu_hours": 0.0}, time.perf_counter() - self.started
         gpu_seconds = 3600 * before["gpu_hours"] + self.gpus * seconds
         all_parts = cost(before["seconds"] + seconds, gpu_seconds, self.price)
-        return {"gpus": self.gpus, "device": self.device, **all_parts}
+        found = {"gpus": self.gpus, "device": self.device, **all_parts}
+        write_json(self.file, {**read_json(self.file), "cost": found})
+        return found
 
-    def write(self) -> None:
-        """Put the cost so far into the file."""
-        write_json(self.file, {**read_json(self.file), "cost": self.cost})
-
-    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **more: Any) -> None:
-        if state.is_world_process_zero:
-            self.write()
-
-
-def gpus_paid_for(trainer: Any, settings: Settings) -> int:
-    """GPUs of the training processes and of the generation server; 0 on a CPU."""
-    on_gpu = trainer.accelerator.device.type == "cuda"
-    return trainer.accelerator.num_processes + settings.server_gpus if on_gpu else 0
+    def on_log(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self.write()
 
 
 def as_text(turns: Any) -> str:
@@ -152,5 +131,5 @@ def as_text(turns: Any) -> str:
     return "\n".join(f"{turn['role']}: {policy_text([{**turn, 'role': 'assistant'}])}" for turn in turns)
 
 
-def _numbers(values: list[float]) -> list[float | None]:
+def _numbers(values: Any) -> list[float | None]:
     return [round(value, 6) if math.isfinite(value) else None for value in values]

@@ -1,13 +1,14 @@
 """The rows a run trains on and the rewards that judge them, checked against each other and against the tokenizer."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from datasets import Dataset
+
+from dra_grpo.config import DRAConfig
 from dra_grpo.errors import UsageError, nearest
 from dra_grpo.grading.answers import check_golds
 from dra_grpo.registry import UnknownName, load_path
@@ -15,15 +16,11 @@ from dra_grpo.rewards import REWARDS, AccuracyReward
 from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.data import TAKEN
 from dra_grpo.training.directory import note
-
-if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from dra_grpo.config import DRAConfig
-    from dra_grpo.training.settings import Settings
+from dra_grpo.training.faults import in_one_line
+from dra_grpo.training.settings import Settings
 
 
-def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tokenizer: Any) -> list[dict[str, Any]]:
+def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tokenizer: Any) -> Dataset:
     """The task's rows that `rewards` can judge and whose prompts are short enough; says how many are not.
 
     Raises:
@@ -35,21 +32,7 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
     if len(kept) < len(rows):
         note(f"{len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
     check_count(len(kept), settings)
-    return kept
-
-
-def as_dataset(rows: list[dict[str, Any]]) -> Dataset:
-    """The rows as the trainer takes them; a column may hold numbers beside texts.
-
-    Raises:
-        UsageError: a value that no column can hold.
-    """
-    from datasets import Dataset
-
-    try:
-        return Dataset.from_list(rows, on_mixed_types="use_json")
-    except (ValueError, OverflowError) as error:  # a number of more than 64 bits, half a surrogate pair
-        raise UsageError(f"the data cannot be handed to the trainer: {' '.join(str(error).split())}") from error
+    return Dataset.from_list(kept, on_mixed_types="use_json")  # a column may hold numbers beside texts
 
 
 def check_count(problems: int, settings: Settings) -> None:
@@ -74,24 +57,20 @@ def training_rows(settings: Settings) -> list[dict[str, Any]]:
         UsageError: an option that the task does not have, or what the task raises.
     """
     task, data, options = TASKS[settings.run.task], settings.dataset, settings.run.task_options
-    if task.name != "dataset":
-        known = [*inspect.signature(task.rows).parameters][2:]
-        for option in options:
-            if option not in known:
-                raise UsageError(f"task {task.name!r} has no option {option!r}; {nearest(option, known)}")
-        return task.rows("train", **options)
-    if options:
-        raise UsageError("task 'dataset' has no task_options; its settings are dataset_name and what goes with it")
-    return task.rows(
-        data.dataset_train_split,
-        data.subset,
-        name=data.dataset_name,
-        config=data.dataset_config,
-        columns=data.columns,
-        system_prompt=data.system_prompt,
-        prompt_format=data.prompt_format,
-        seed=data.subset_seed,
-    )
+    with in_one_line(f"task {task.name!r} cannot be read", options):
+        if task.name != "dataset":
+            return task.rows("train", **options)
+        return task.rows(
+            data.dataset_train_split,
+            data.subset,
+            name=data.dataset_name,
+            config=data.dataset_config,
+            columns=data.columns,
+            system_prompt=data.system_prompt,
+            prompt_format=data.prompt_format,
+            seed=data.subset_seed,
+            **options,
+        )
 
 
 def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
@@ -103,15 +82,15 @@ def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, A
         UsageError: a reward and the column that it reads and the rows lack, or most golds cannot be scored.
     """
     columns = [column for column in rows[0] if column != "prompt"]
+    given = dict.fromkeys((*sorted(TAKEN - {"environments"}), *columns))
     for reward in rewards:
-        for name, parameter in inspect.signature(reward).parameters.items():
-            optional = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY)
-            if optional or parameter.default is not parameter.empty or name in (*TAKEN, *columns):
-                continue
+        try:
+            inspect.signature(reward).bind(**given)
+        except TypeError as error:
             raise UsageError(
-                f"reward {reward.__name__!r} reads the column {name!r} and the data has none; name it with "
-                f"--columns {name}=COLUMN; {nearest(name, columns)}"
-            )
+                f"reward {reward.__name__!r} cannot be called with the data's columns, {', '.join(columns)}: {error}; "
+                "name the column that it reads with --columns NAME=COLUMN, and take the others as **columns"
+            ) from error
     if any(isinstance(getattr(reward, "accuracy", reward), AccuracyReward) for reward in rewards):
         golds = check_golds(row["solution"] for row in rows)
         if golds.useless:
@@ -132,30 +111,22 @@ def fitting(
         template: further arguments of the chat template.
 
     Raises:
-        UsageError: chat messages for a tokenizer without a chat template, or no row is short enough.
+        UsageError: chat messages for a tokenizer without a chat template.
     """
-    chat = not isinstance(rows[0]["prompt"], str)
-    if chat and tokenizer.chat_template is None:
-        raise UsageError(
-            "the prompts are chat messages, but the policy's tokenizer has no chat template; use --prompt_format "
-            "text, or start from a policy that was trained on chats"
-        )
-    if longest is None:
-        return rows
-    template = {"add_generation_prompt": True, "return_dict": True, **(template or {})}
-    read = partial(tokenizer.apply_chat_template, **template) if chat else tokenizer
-    kept = [row for row in rows if len(read(row["prompt"])["input_ids"]) <= longest]
-    if not kept:
-        raise UsageError(f"each of the {len(rows)} prompts has more than max_prompt_tokens = {longest} tokens")
-    return kept
+    read = tokenizer
+    if not isinstance(rows[0]["prompt"], str):
+        if tokenizer.chat_template is None:
+            raise UsageError(
+                "the prompts are chat messages, but the policy's tokenizer has no chat template; use --prompt_format "
+                "text, or start from a policy that was trained on chats"
+            )
+        read = partial(tokenizer.apply_chat_template, add_generation_prompt=True, return_dict=True, **(template or {}))
+    return rows if longest is None else [row for row in rows if len(read(row["prompt"])["input_ids"]) <= longest]
 
 
 def reward_functions(settings: Settings) -> list[Any]:
     """The rewards named, or the task's own, with their options."""
     names = settings.run.reward_funcs or TASKS[settings.run.task].rewards
-    weights = settings.training.reward_weights
-    if weights is not None and len(weights) != len(names):
-        raise UsageError(f"reward_weights has {len(weights)} numbers for {len(names)} rewards: {', '.join(names)}")
     return rewards_by_name(names, settings.run.reward_options)
 
 
@@ -211,16 +182,12 @@ def _reward(name: str) -> Any:
 
 
 def _with_options(reward: Any, options: Any, name: str) -> Any:
-    if not isinstance(options, Mapping):
-        raise UsageError(f"reward_options.{name} is {options!r:.60}; expected a mapping of its options")
-    known = [field.name for field in fields(reward)] if is_dataclass(type(reward)) else []
-    chosen = {}
-    for option, value in options.items():
-        if option not in known:
-            raise UsageError(f"reward {name!r} has no option {option!r}; {nearest(option, known)}")
-        inside = getattr(reward, option)
-        chosen[option] = _with_options(inside, value, f"{name}.{option}") if is_dataclass(type(inside)) else value
     try:
-        return replace(reward, **chosen) if chosen else reward
-    except TypeError as error:
-        raise UsageError(f"reward {name!r} refuses {dict(options)}: {error}") from error
+        inside = {
+            option: _with_options(getattr(reward, option), value, f"{name}.{option}")
+            for option, value in options.items()
+            if is_dataclass(getattr(reward, option, None))
+        }
+        return replace(reward, **{**options, **inside}) if options else reward
+    except (TypeError, AttributeError) as error:
+        raise UsageError(f"reward {name!r} refuses the options {options}: {error}") from error

@@ -1,17 +1,14 @@
 """A run's directory: what lies where, the last checkpoint that is whole, and cutting back what came after it."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import distributions
 from pathlib import Path
 
-from dra_grpo.files import json_lines, locked, write_json, write_json_lines, write_whole
+from dra_grpo.files import json_lines, write_json, write_json_lines, write_whole
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
 
@@ -41,14 +38,6 @@ class RunDirectory:
         self.evaluation = self.path / "eval.json"
         self.report = self.path / "report.html"
         self.card = self.path / "README.md"
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the folder in the main process.
-
-        Raises:
-            UsageError: another run holds it, or it cannot be written.
-        """
-        return locked(self.path, "run", "--output_dir") if is_main_process() else nullcontext()
 
     def holds_run(self) -> bool:
         """Whether a run came so far that there is something to lose."""

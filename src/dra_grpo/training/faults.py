@@ -1,11 +1,11 @@
 """Which errors of a trainer a person can mend: those become one line, all others are bugs and keep their traceback."""
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from traceback import extract_tb, walk_tb
+
+from torch import OutOfMemoryError
 
 from dra_grpo.errors import UsageError
 
@@ -29,10 +29,8 @@ def in_one_line(doing: str, keys: Collection[str] = ()) -> Iterator[None]:
     """
     try:
         yield
-    except UsageError:
-        raise
     except Exception as error:
-        if not is_mendable(error, keys):
+        if isinstance(error, UsageError) or not is_mendable(error, keys):
             raise
         raise UsageError(f"{doing}: {' '.join(str(error).split()):.400}") from error
 
@@ -46,15 +44,15 @@ def is_mendable(error: Exception, keys: Collection[str] = ()) -> bool:
         error: as it was caught.
         keys: a `TypeError` that names one of these is about an argument that was given.
     """
-    from torch import OutOfMemoryError
-
     *_, (frame, _) = walk_tb(error.__traceback__)
     refusing = frame.f_globals.get("__name__", "").startswith(REFUSING)
-    on_purpose = refusing and (extract_tb(error.__traceback__)[-1].line or "").startswith("raise ")
-    if isinstance(error, OutOfMemoryError) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
-        return True
-    if isinstance(error, TypeError):
-        return any(repr(key) in str(error) for key in keys)
-    if isinstance(error, ImportError):
-        return refusing
-    return on_purpose and isinstance(error, (ValueError, OSError, RuntimeError))
+    match error:
+        case OutOfMemoryError() | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return True
+        case TypeError():
+            return any(repr(key) in str(error) for key in keys)
+        case ImportError():
+            return refusing
+        case ValueError() | OSError() | RuntimeError():
+            return refusing and (extract_tb(error.__traceback__)[-1].line or "").startswith("raise ")
+    return False

@@ -1,16 +1,14 @@
 """The model card of a run: what was trained from what, how, and what came of it."""
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+from huggingface_hub import ModelCardData
 
 from dra_grpo import __version__
 from dra_grpo.files import read_json, write_whole
 from dra_grpo.hub import model_folder
-
-if TYPE_CHECKING:
-    from dra_grpo.training.directory import RunDirectory
-    from dra_grpo.training.settings import Settings
+from dra_grpo.training.directory import RunDirectory
+from dra_grpo.training.settings import Settings
 
 
 def write_card(directory: RunDirectory, settings: Settings, resolved: str) -> None:
@@ -21,8 +19,6 @@ def write_card(directory: RunDirectory, settings: Settings, resolved: str) -> No
         settings: the run's.
         resolved: the settings as YAML that `--config` takes.
     """
-    from huggingface_hub import ModelCardData
-
     run, dra, base = settings.run, settings.dra, settings.model.model_name_or_path
     on_hub = {"base_model": base} if base and model_folder(base) is None else {}
     head = ModelCardData(library_name="transformers", tags=["trl", "grpo", "dra-grpo"], **on_hub)  # type: ignore[arg-type]

@@ -1,7 +1,5 @@
 """Going on with a run: which checkpoint is whole, and what a trainer needs beside what the checkpoint holds."""
 
-from __future__ import annotations
-
 import json
 import math
 import zipfile
@@ -10,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 
 from dra_grpo.files import read_json
 from dra_grpo.training.directory import RunDirectory, checkpoint_step, note
-
-WEIGHTS = ("*model*.safetensors", "*model*.bin")
-"""What a checkpoint's weights are called: the policy's, its shards', an adapter's."""
 
 
 def broken(file: Path) -> str | None:
@@ -24,8 +20,6 @@ def broken(file: Path) -> str | None:
     Judged by what costs nothing: a safetensors header against the file's size, the directory at the end of a file of
     torch's, and whether JSON is JSON. Files of other kinds pass.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
         match file.suffix:
             case ".safetensors":
@@ -52,25 +46,17 @@ def damage(checkpoint: Path, random_states: Sequence[str] = (), *, model_only: b
         model_only: whether weights were all that was saved (`save_only_model`).
     """
     sharded = any(inside.is_dir() for inside in checkpoint.iterdir())
+    weights = () if sharded else ("*model*",)
     training = () if sharded or model_only else ("optimizer.*", "scheduler.pt")
-    for name in ("trainer_state.json", *random_states, *training):
+    for name in ("trainer_state.json", *random_states, *weights, *training):
         if not any(checkpoint.glob(name)):
             return f"{name} is missing"
-    if not sharded and not any(any(checkpoint.glob(name)) for name in WEIGHTS):
-        return "the weights are missing"
-    for file in sorted(checkpoint.rglob("*")):
-        if file.is_file() and (fault := broken(file)):
-            return fault
-    for index in checkpoint.glob("*.index.json"):
-        for shard in read_json(index).get("weight_map", {}).values():
-            if not (checkpoint / shard).exists():
-                return f"{shard}, which {index.name} names, is missing"
-    step = read_json(checkpoint / "trainer_state.json").get("global_step")
-    return None if step == checkpoint_step(checkpoint) else f"trainer_state.json is of step {step}"
+    files = (file for file in sorted(checkpoint.rglob("*")) if file.is_file())
+    return next(filter(None, map(broken, files)), None)
 
 
 def newest_whole(directory: RunDirectory, args: Any, processes: int) -> Path | None:
-    """The newest checkpoint that is whole, None where none is; says which are passed over, and why.
+    """The newest checkpoint that is whole, None where none is; says which it is, and why others are not.
 
     Args:
         directory: the run's.
@@ -83,8 +69,10 @@ def newest_whole(directory: RunDirectory, args: Any, processes: int) -> Path | N
     for checkpoint in directory.checkpoints():
         fault = damage(checkpoint, states, model_only=args.save_only_model)
         if fault is None:
+            note(f"going on from {checkpoint}")
             return checkpoint
         note(f"{checkpoint} is passed over: {fault}")
+    note(f"{directory.path} holds no whole checkpoint; starting from step 1")
     return None
 
 
@@ -97,9 +85,7 @@ def go_on(trainer: Any, checkpoint: Path) -> None:
     """
     args, step = trainer.args, checkpoint_step(checkpoint)
     if step * args.gradient_accumulation_steps % (args.steps_per_generation * trainer.num_iterations):
-        note(
-            "--resume is not exact here: the checkpoint lies between two generations, whose completions are not saved"
-        )
+        note("--resume is not exact here: the checkpoint lies between two generations, which are not saved")
     if args.save_only_model:
         note("--resume is not exact here: save_only_model left no optimiser, schedule or random state to go on with")
     skip_epochs(trainer, step)

@@ -1,30 +1,30 @@
 """One run: data, trainer, evaluation before and after, and everything written down."""
 
-from __future__ import annotations
-
 import time
+from contextlib import nullcontext
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import torch
+import yaml
+from accelerate.utils import broadcast_object_list
 
 from dra_grpo.config import own_settings
 from dra_grpo.errors import UsageError
-from dra_grpo.files import read_json, write_json
+from dra_grpo.evaluation.exact import differences, evaluate_countdown, with_intervals
+from dra_grpo.files import locked, read_json, write_json
 from dra_grpo.hub import model_folder
 from dra_grpo.tasks import TASKS
-from dra_grpo.training.data import as_dataset, dra_config, reward_functions, training_data
-from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes, note
+from dra_grpo.training.callbacks import CostMeter, MetricsWriter, Progress, SamplesWriter
+from dra_grpo.training.data import dra_config, reward_functions, training_data
+from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes
 from dra_grpo.training.faults import in_one_line
 from dra_grpo.training.model_card import write_card
+from dra_grpo.training.resume import broken, go_on, newest_whole
+from dra_grpo.training.settings import Settings
 
-if TYPE_CHECKING:
-    from dra_grpo.training.callbacks import CostMeter
-    from dra_grpo.training.settings import Settings
-
-NOT_COMPARED = {
-    "output_dir", "samples_every", "report_to", "logging_dir",
-    "price_per_gpu_hour", "server_gpus",
-}  # fmt: skip
+NOT_COMPARED = {"output_dir", "samples_every", "report_to", "logging_dir", "price_per_gpu_hour", "server_gpus"}
 """Settings that may differ when a run is resumed: they do not change its numbers."""
 
 
@@ -37,27 +37,33 @@ def train(settings: Settings) -> dict[str, Any]:
     if settings.training.resume_from_checkpoint:
         raise UsageError("resume_from_checkpoint is not read; --resume goes on from output_dir's newest checkpoint")
     directory = RunDirectory(str(settings.training.output_dir))
-    with directory.locked():
+    with locked(directory.path, "run", "--output_dir") if is_main_process() else nullcontext():
         return _train(settings, directory)
 
 
 def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
-    from dra_grpo.training.resume import go_on
-
     started, resolved = time.perf_counter(), resolved_yaml(settings)
     check_directory(directory, settings, resolved)
-    checkpoint = find_checkpoint(directory, settings) if settings.run.resume else None
-    spent = read_json(directory.environment).get("cost") if settings.run.resume else None
+    checkpoint, spent = None, None
+    if settings.run.resume:
+        spent = read_json(directory.environment).get("cost")
+        found = newest_whole(directory, settings.training, launched_processes()) if is_main_process() else None
+        checkpoint = broadcast_object_list([found])[0]
     trainer = build_trainer(settings)
-    meter = watch(trainer, settings, directory, started, spent)
-    main = trainer.accelerator.is_main_process
-    trainer.create_model_card = lambda *_, **__: main and write_card(directory, settings, resolved)
+    on_gpu, main = trainer.accelerator.device.type == "cuda", trainer.accelerator.is_main_process
+    processes = trainer.accelerator.num_processes
+    gpus = processes + settings.server_gpus if on_gpu else 0
+    device = torch.cuda.get_device_name(trainer.accelerator.device) if on_gpu else "CPU"
+    meter = CostMeter(directory.environment, started, gpus, device, settings.run.price_per_gpu_hour, spent)
     if main:
         if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
             directory.clear()
-        directory.begin(resolved, settings.training.seed, trainer.accelerator.num_processes)
+        directory.begin(resolved, settings.training.seed, processes)
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
         meter.write()
+        samples = SamplesWriter(directory.samples, settings.run.samples_every, trainer)
+        for callback in (MetricsWriter(directory.metrics), samples, meter, Progress()):
+            trainer.add_callback(callback)
     base = evaluate(trainer, settings)
     if checkpoint:
         go_on(trainer, checkpoint)
@@ -67,12 +73,20 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
     trained = evaluate(trainer, settings)
     if not main:
         return {}
-    results = compared(base, trained, settings) if base and trained else {}
-    if results:
+    results: dict[str, Any] = {}
+    if base and trained:
+        results = {
+            "task": settings.run.task,
+            "split": settings.run.evaluation_split,
+            "problems": settings.run.evaluation_problems,
+            "method": settings.dra.method,
+            "base": with_intervals(base),
+            "trained": with_intervals(trained),
+            "difference": differences(trained, base),
+        }
         write_json(directory.evaluation, results)
     write_card(directory, settings, resolved)
-    meter.write()
-    return {**results, "cost": meter.cost}
+    return {**results, "cost": meter.write()}
 
 
 def check_directory(directory: RunDirectory, settings: Settings, resolved: str) -> None:
@@ -81,16 +95,12 @@ def check_directory(directory: RunDirectory, settings: Settings, resolved: str) 
     Raises:
         UsageError: it holds a run that is neither to be gone on with nor to be overwritten, or one of other settings.
     """
-    import yaml
-
-    if not settings.run.resume:
-        if directory.holds_run() and not settings.run.overwrite:
-            raise UsageError(
-                f"{directory.path} already holds a run; go on with --resume, start anew with --overwrite, "
-                "or choose another --output_dir"
-            )
-        return
-    if not directory.config.exists():
+    if directory.holds_run() and not settings.run.overwrite and not settings.run.resume:
+        raise UsageError(
+            f"{directory.path} already holds a run; go on with --resume, start anew with --overwrite, "
+            "or choose another --output_dir"
+        )
+    if not settings.run.resume or not directory.config.exists():
         return
     before, now = yaml.safe_load(directory.config.read_text(encoding="utf-8")), yaml.safe_load(resolved)
     before["launched processes"] = read_json(directory.environment).get("processes", launched_processes())
@@ -103,17 +113,6 @@ def check_directory(directory: RunDirectory, settings: Settings, resolved: str) 
         )
 
 
-def find_checkpoint(directory: RunDirectory, settings: Settings) -> Path | None:
-    """The checkpoint that all processes go on from: the first one's choice, which is said; None: the first step."""
-    from accelerate.utils import broadcast_object_list
-
-    from dra_grpo.training.resume import newest_whole
-
-    found = newest_whole(directory, settings.training, launched_processes()) if is_main_process() else None
-    note(f"going on from {found}" if found else f"{directory.path} holds no whole checkpoint; starting from step 1")
-    return broadcast_object_list([found])[0]
-
-
 def build_trainer(settings: Settings) -> Any:
     """TRL's trainer with the adjustment and the task's data; `settings` stay as they are.
 
@@ -124,16 +123,13 @@ def build_trainer(settings: Settings) -> Any:
     from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config, get_quantization_config
 
-    from dra_grpo.adjuster import Adjuster
     from dra_grpo.engines.trl import DRAGRPOTrainer
-    from dra_grpo.training.resume import broken
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
     for file in Path(model).glob("*.safetensors"):
         if fault := broken(file):
             raise UsageError(f"model {model!r} cannot be loaded: {fault}")
-    Adjuster.of(dra, load=False)  # a setting that cannot work is said before a model is loaded
     with in_one_line(f"model {model!r} cannot be loaded"):
         revision = settings.model.model_revision or "main"
         tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision)
@@ -149,32 +145,16 @@ def build_trainer(settings: Settings) -> Any:
             model=model,
             reward_funcs=rewards,
             args=args,
-            train_dataset=as_dataset(training_data(settings, rewards, tokenizer)),
+            train_dataset=training_data(settings, rewards, tokenizer),
             processing_class=tokenizer,
             quantization_config=get_quantization_config(settings.model),
             peft_config=get_peft_config(settings.model),
             dra=dra,
         )
-    for noisy in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(noisy)
+    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(ProgressCallback)
+    trainer.create_model_card = lambda *_, **__: None  # ours says more
     return trainer
-
-
-def watch(
-    trainer: Any, settings: Settings, directory: RunDirectory, started: float, spent: dict[str, Any] | None
-) -> CostMeter:
-    """Have `trainer` write metrics, samples and cost into the directory and show its progress; returns the meter."""
-    import torch
-
-    from dra_grpo.training.callbacks import CostMeter, MetricsWriter, Progress, SamplesWriter, gpus_paid_for
-
-    gpus = gpus_paid_for(trainer, settings)
-    device = torch.cuda.get_device_name(trainer.accelerator.device) if gpus else "CPU"
-    meter = CostMeter(directory.environment, started, gpus, device, settings.run.price_per_gpu_hour, spent)
-    samples = SamplesWriter(directory.samples, settings.run.samples_every, trainer)
-    for callback in (MetricsWriter(directory.metrics), samples, meter, Progress()):
-        trainer.add_callback(callback)
-    return meter
 
 
 def model_path(settings: Settings) -> str:
@@ -187,7 +167,6 @@ def model_path(settings: Settings) -> str:
 
 def resolved_yaml(settings: Settings) -> str:
     """Every setting of ours and every TRL setting that was given, as YAML that `--config` takes again."""
-    import yaml
     from trl import __version__
 
     own = (settings.run, settings.dra, *([settings.dataset] if settings.run.task == "dataset" else []))
@@ -199,31 +178,10 @@ def resolved_yaml(settings: Settings) -> str:
 
 def evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
     """Per-problem figures of the policy as it is now, on the main process."""
-    count = settings.run.evaluation_problems
-    if not count or settings.run.task != "countdown":
-        return None
-    trainer.accelerator.wait_for_everyone()
-    figures = None
-    if trainer.accelerator.is_main_process:
-        from dra_grpo.evaluation.exact import evaluate_countdown
-
+    count, figures = settings.run.evaluation_problems, None
+    if trainer.accelerator.is_main_process and count and settings.run.task == "countdown":
         model = trainer.accelerator.unwrap_model(trainer.model)
         size = settings.run.task_options.get("size", 3)
         figures = evaluate_countdown(model, trainer.processing_class, settings.run.evaluation_split, count, size=size)
     trainer.accelerator.wait_for_everyone()
     return figures
-
-
-def compared(base: dict[str, Any], trained: dict[str, Any], settings: Settings) -> dict[str, Any]:
-    """What `eval.json` holds: the results of the base and the trained policy and their difference, with intervals."""
-    from dra_grpo.evaluation.exact import differences, with_intervals
-
-    return {
-        "task": settings.run.task,
-        "split": settings.run.evaluation_split,
-        "problems": settings.run.evaluation_problems,
-        "method": settings.dra.method,
-        "base": with_intervals(base),
-        "trained": with_intervals(trained),
-        "difference": differences(trained, base),
-    }
