@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.hub import check_model
+from dra_grpo.hub import check_hub, model_folder
 
 OUT_OF_REACH = [{"HF_HUB_OFFLINE": "1"}, {"HF_ENDPOINT": "http://127.0.0.1:9"}]
 
@@ -29,11 +29,6 @@ def said(code: str, environment: dict[str, str]) -> str:
     "code, message",
     [
         (
-            "from dra_grpo.hub import check_model; check_model('nobody/nothing')",
-            "model 'nobody/nothing' is not in the local cache and the Hub cannot be reached; "
-            "go online once, or pass a local folder\n",
-        ),
-        (
             "from dra_grpo.embedders import EMBEDDERS; EMBEDDERS['sentence-transformer']('bare-name')",
             "model 'sentence-transformers/bare-name' is not in the local cache and the Hub cannot be reached; "
             "go online once, or pass a local folder, or choose --embedder minilm or --embedder ngram, "
@@ -45,7 +40,7 @@ def said(code: str, environment: dict[str, str]) -> str:
             "go online once, or name a local .jsonl, .json, .csv or .parquet file or a folder with --dataset_name\n",
         ),
     ],
-    ids=["model", "embedder", "dataset"],
+    ids=["model", "dataset"],
 )
 def test_the_hub_out_of_reach(tmp_path, environment, code, message):
     assert said(code, environment | {"HF_HOME": str(tmp_path)}) == message
@@ -54,14 +49,14 @@ def test_the_hub_out_of_reach(tmp_path, environment, code, message):
 @pytest.mark.parametrize("name", ["./nowhere", "/no/where", "~/nowhere", "a/b/c", "C:\\models"])
 def test_what_can_only_be_a_path_is_not_asked_of_the_hub(name):
     with pytest.raises(UsageError, match="no model folder at"):
-        check_model(name)
+        model_folder(name)
 
 
 def test_neither_a_path_nor_a_name():
-    pytest.importorskip("huggingface_hub")
     with pytest.raises(UsageError, match="'not a name!!' is neither a path nor a Hub name"):
-        check_model("not a name!!")
+        check_hub("not a name!!", "model", "wait")
 
 
 def test_a_folder_is_there(tmp_path):
-    check_model(str(tmp_path))
+    assert model_folder(str(tmp_path)) == str(tmp_path)
+    assert model_folder("owner/name") is None

@@ -96,10 +96,7 @@ def think(text: str) -> str:
     ('2 + 2', '2 + 2', 'still at it')
     """
     before, closed, _ = text.rpartition("</think>")
-    if not closed:
-        return text
-    lead, opened, inside = before.partition("<think>")
-    return inside if opened else lead
+    return before.split("<think>", 1)[-1] if closed else text
 
 
 def answer(text: str) -> str:
@@ -108,14 +105,11 @@ def answer(text: str) -> str:
     >>> answer("<think>2 + 2</think>So <answer>4</answer>."), answer("2 + 2</think>4"), answer("<think>2 +")
     ('4', '4', '')
     """
-    end = text.rfind("</answer>")
-    start = text.rfind("<answer>", 0, end) if end >= 0 else -1
-    if start >= 0:
-        return text[start + len("<answer>") : end]
+    _, opened, inside = text.rpartition("</answer>")[0].rpartition("<answer>")
+    if opened:
+        return inside
     _, closed, after = text.rpartition("</think>")
-    if closed:
-        return after
-    return "" if "<think>" in text else text
+    return after if closed or "<think>" not in text else ""
 
 
 PARTS: Registry[Callable[[str], str]] = Registry(
@@ -137,14 +131,10 @@ def has_images(rows: Any) -> bool:
     """
     if isinstance(rows, Mapping):
         own = [rows.get(key) for key in ("image", "images", "image_url")]
-        if rows.get("type") in ("image", "image_url") or any(i is not None and not _is_empty(i) for i in own):
-            return True
-        return any(has_images(rows.get(key)) for key in ("prompt", "completion", "messages", "content"))
+        found = [image for image in own if image is not None and (not isinstance(image, Sequence) or image)]
+        inside = (rows.get(key) for key in ("prompt", "completion", "messages", "content"))
+        return bool(found) or rows.get("type") in ("image", "image_url") or any(map(has_images, inside))
     return isinstance(rows, list | tuple) and any(map(has_images, rows))
-
-
-def _is_empty(value: Any) -> bool:
-    return hasattr(value, "__len__") and len(value) == 0
 
 
 def _messages(completion: Any) -> Sequence[Mapping[str, Any]]:
@@ -169,8 +159,8 @@ def _content(message: Mapping[str, Any], kind: str) -> str:
 
 
 def _written(message: Mapping[str, Any]) -> str:
-    fields = (message.get(key) for key in ("reasoning_content", "thinking", "reasoning"))
-    thought = next(filter(None, fields), None) or _content(message, "thinking")
+    fields = [message.get(key) for key in ("reasoning_content", "thinking", "reasoning")]
+    thought = next(filter(None, [*fields, _content(message, "thinking")]), None)
     calls = [_call(call) for call in message.get("tool_calls") or ()]
     said = "\n".join(filter(None, [_content(message, "text"), *calls]))
     if not thought:

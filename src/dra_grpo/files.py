@@ -45,15 +45,6 @@ def json_lines(file: Path) -> list[dict[str, Any]]:
     return records
 
 
-def json_line(record: dict[str, Any]) -> str:
-    """A record as one line of a JSON-lines file.
-
-    >>> json_line({"step": 1, "text": "é"})
-    '{"step": 1, "text": "é"}\\n'
-    """
-    return json.dumps(record, ensure_ascii=False, default=str) + "\n"
-
-
 def write_json(file: Path, value: Any) -> None:
     """Write a JSON file whole, or leave the old one."""
     write_whole(file, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
@@ -61,7 +52,7 @@ def write_json(file: Path, value: Any) -> None:
 
 def write_json_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write a JSON-lines file whole, or leave the old one."""
-    write_whole(file, "".join(map(json_line, records)))
+    write_whole(file, _lines(records))
 
 
 def write_whole(file: Path, content: str | bytes) -> None:
@@ -83,7 +74,11 @@ def append_json_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Add records: a kill leaves all of them, or a part that ends in half a line; a full disk is an error."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("ab") as lines:
-        lines.write("".join(map(json_line, records)).encode("utf-8", "backslashreplace"))
+        lines.write(_lines(records).encode("utf-8", "backslashreplace"))
+
+
+def _lines(records: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(record, ensure_ascii=False, default=str) + "\n" for record in records)
 
 
 def _an_object(value: Any, place: str) -> dict[str, Any]:

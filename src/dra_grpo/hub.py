@@ -24,34 +24,17 @@ def model_folder(model: str) -> str | None:
     return None
 
 
-def check_model(
-    model: str, revision: str | None = None, owner: str = "", cache: str | None = None, instead: str = ""
-) -> None:
-    """Raise unless `model` is a folder, a model on the Hub, or one in the Hub's local cache.
-
-    Args:
-        model: a path, or a Hub name.
-        revision: branch, tag or commit on the Hub.
-        owner: whose a bare name is.
-        cache: a folder other than the Hub's own cache.
-        instead: what else may be done where the Hub cannot be reached, for the message.
-
-    Raises:
-        UsageError: no such folder; no such model or revision on the Hub; the Hub out of reach and nothing cached.
-    """
-    if model_folder(model) is None:
-        name = f"{owner}/{model}" if owner and "/" not in model else model
-        check_hub(name, "model", revision, cache, f"pass a local folder{instead}")
-
-
 def check_hub(
-    name: str,
-    kind: Literal["model", "dataset"],
-    revision: str | None = None,
-    cache: str | None = None,
-    instead: str = "",
+    name: str, kind: Literal["model", "dataset"], instead: str, revision: str | None = None, cache: str | None = None
 ) -> None:
     """Raise unless the Hub or its local cache has it; nothing is downloaded.
+
+    Args:
+        name: `owner/name`, on the Hub.
+        kind: what it is.
+        instead: what else may be done where the Hub cannot be reached, for the message.
+        revision: branch, tag or commit.
+        cache: a folder other than the Hub's own cache.
 
     Raises:
         UsageError: no name for the Hub; no such repository or revision that may be read; `NotCached`.

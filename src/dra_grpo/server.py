@@ -22,15 +22,13 @@ class OpenAIServer:
         key_variable: environment variable that holds the API key, read at each call and never stored; None sends none.
 
     Raises:
-        UsageError: `url` is no http(s) address, or a number is out of range.
+        UsageError: `url` is no http(s) address.
         MissingExtra: openai is not installed.
     """
 
     def __init__(self, url: str, timeout: float = 60.0, retries: int = 6, key_variable: str | None = None):
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"url is {url!r}; expected an http(s) address such as 'http://127.0.0.1:8000/v1'")
-        if not timeout > 0 or retries < 0:
-            raise UsageError(f"timeout is {timeout} and retries {retries}; expected more than 0, and at least 0")
         require("openai", "server", f"the server at {url}")
         self.url = url.rstrip("/")
         self.timeout = timeout
@@ -45,21 +43,16 @@ class OpenAIServer:
         """
         from openai import APIConnectionError, APIStatusError
 
-        place = f"{self.url}/{path}"
-        client = _client(self.url, self.timeout, self.retries)
+        place, client = f"{self.url}/{path}", _client(self.url, self.timeout, self.retries)
         options = {"headers": self.headers(), "follow_redirects": False}
         try:
             return json.loads(client.post(f"/{path}", cast_to=str, body=body, options=options))
         except APIStatusError as error:
-            rest = error.response.headers.get("Retry-After")
-            asked = f", asking for {rest} s of rest" if rest else ""
             said = one_line(error.response.text)
-            raise UsageError(f"{place} refuses the request: {error.status_code} {said}{asked}") from error
+            raise UsageError(f"{place} refuses the request: {error.status_code} {said}") from error
         except APIConnectionError as error:
-            reason = one_line(str(error.__cause__) or str(error))
-            raise UsageError(
-                f"no answer from {place} after {self.retries + 1} attempts: {reason}; is the server up?"
-            ) from error
+            said = f"{one_line(str(error.__cause__) or str(error))}; is the server up?"
+            raise UsageError(f"no answer from {place} after {self.retries + 1} attempts: {said}") from error
         except ValueError as error:
             raise UsageError(f"{place} does not answer in JSON; check the url") from error
 

@@ -11,9 +11,9 @@ from torch.nn.functional import normalize
 from dra_grpo.completions import encodable
 from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError, require
-from dra_grpo.hub import check_model
+from dra_grpo.hub import check_hub, model_folder
 
-INSTEAD = ", or choose --embedder minilm or --embedder ngram, which download nothing"
+INSTEAD = "pass a local folder, or choose --embedder minilm or --embedder ngram, which download nothing"
 
 
 class SentenceTransformerEmbedder(Embedder):
@@ -49,7 +49,9 @@ class SentenceTransformerEmbedder(Embedder):
         **options: Any,
     ):
         require("sentence_transformers", "embed", f"the embedder {self.name!r}")
-        check_model(model, revision, "sentence-transformers", os.environ.get("SENTENCE_TRANSFORMERS_HOME"), INSTEAD)
+        if model_folder(model) is None:
+            name = model if "/" in model else f"sentence-transformers/{model}"
+            check_hub(name, "model", INSTEAD, revision, os.environ.get("SENTENCE_TRANSFORMERS_HOME"))
         from sentence_transformers import SentenceTransformer
 
         self.model: Any = SentenceTransformer(model, device=device and str(device), revision=revision, **options)

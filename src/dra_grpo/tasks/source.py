@@ -124,7 +124,7 @@ def _check_cached(name: str) -> None:
     from datasets import config
 
     try:
-        check_hub(name, "dataset", instead=INSTEAD)
+        check_hub(name, "dataset", INSTEAD)
     except NotCached:
         if not (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir():
             raise
