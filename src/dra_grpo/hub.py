@@ -6,10 +6,6 @@ from typing import Literal
 from dra_grpo.errors import UsageError
 
 
-class NotCached(UsageError):
-    """The Hub cannot be reached, and its local cache does not have it."""
-
-
 def model_folder(model: str) -> str | None:
     """The folder that `model` names, None where it can be a Hub name; the Hub is not asked.
 
@@ -37,7 +33,8 @@ def check_hub(
         cache: a folder other than the Hub's own cache.
 
     Raises:
-        UsageError: no name for the Hub; no such repository or revision that may be read; `NotCached`.
+        UsageError: no name for the Hub; no such repository or revision that may be read; the Hub out of reach and
+            nothing cached.
     """
     from huggingface_hub import errors, snapshot_download
 
@@ -52,6 +49,6 @@ def check_hub(
             f"no {kind} {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
         ) from error
     except errors.LocalEntryNotFoundError as error:
-        raise NotCached(
+        raise UsageError(
             f"{kind} {name!r} is not in the local cache and the Hub cannot be reached; go online once, or {instead}"
         ) from error

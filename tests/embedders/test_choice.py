@@ -5,13 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders import (
-    CachedEmbedder,
-    Embedded,
-    NgramEmbedder,
-    PolicyEmbedder,
-    as_embedder,
-)
+from dra_grpo.embedders import CachedEmbedder, Embedded, NgramEmbedder, PolicyEmbedder, as_embedder
 from dra_grpo.errors import UsageError
 
 TEXTS = ["2 + 2", "", "2 + 2 = 4"]
@@ -93,7 +87,7 @@ def test_the_device_reaches_the_encoder_inside_the_chunks(tiny_model):
 @pytest.mark.parametrize(
     "function, message",
     [
-        (lambda texts: lookup(texts[1:]), r"torch.float32 of shape \(1, 2\) for 2 texts; expected floats"),
+        (lambda texts: lookup(texts[1:]), r"torch.float32 of shape \(1, 2\) for 2 texts; expected a row of floats"),
         (lambda texts: np.zeros(len(texts)), r"float64 of shape \(2,\) for 2 texts"),
         (lambda texts: 1.0, r"of shape \(\) for 2 texts"),
         (lambda texts: torch.zeros(len(texts), 3, 2), r"of shape \(2, 3, 2\) for 2 texts"),
@@ -113,7 +107,7 @@ def test_what_gives_no_rows_is_one_line(function, message):
 @pytest.mark.parametrize(
     "embedder, options, message",
     [
-        (None, None, "embedder is None; expected a name such as 'ngram', an object with encode, or a function"),
+        (None, None, "embedder is None; expected a name, an object with encode, or a function of texts"),
         (3, None, "embedder is 3; expected"),
         (NgramEmbedder, None, "embedder is <class .*NgramEmbedder'>; expected"),
         ("ngrma", None, "unknown embedder 'ngrma'; did you mean 'ngram'"),

@@ -87,9 +87,9 @@ def test_built_by_name():
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({}, "embedder 'ngram' has no limit in tokens; leave out the chunks, or pass unit='characters'"),
-        ({"unit": "characters"}, "size is None and overlap 0; expected 1 to inf characters"),
-        ({"unit": "characters", "size": 10, "overlap": 6}, "size is 10 and overlap 6; .* at most half in common"),
+        ({}, "embedder 'ngram' has no limit in tokens; leave chunks out, or set unit=characters"),
+        ({"unit": "characters"}, "size is None, overlap 0; expected 1 to inf characters"),
+        ({"unit": "characters", "size": 10, "overlap": 6}, "size is 10, overlap 6; .* at most half of it"),
         ({"unit": "words", "size": 10}, "'words'"),
     ],
 )
@@ -99,7 +99,7 @@ def test_refuses(options, message):
 
 
 def test_refuses_sizes_the_encoder_does_not_have(encoders):
-    with pytest.raises(UsageError, match="size is 31 and overlap 0; expected 1 to 30 tokens"):
+    with pytest.raises(UsageError, match="size is 31, overlap 0; expected 1 to 30 tokens"):
         ChunkedEmbedder(encoders("sentence-transformer"), size=31)
-    with pytest.raises(UsageError, match="embedder 'static' has no limit in tokens; leave out the chunks"):
+    with pytest.raises(UsageError, match="embedder 'static' has no limit in tokens; leave chunks out"):
         ChunkedEmbedder(encoders("static"))

@@ -36,7 +36,7 @@ def looped(model, own):
 @pytest.mark.parametrize("own", [None, OWN], ids=["all", "without the tool's"])
 def test_equals_a_loop(policy, batch_size, own):
     policy.train()
-    rows = PolicyEmbedder(batch_size).encode(policy, PROMPTS, COMPLETIONS, own=own)
+    rows = PolicyEmbedder(batch_size).encode(policy, PROMPTS, COMPLETIONS, policy.base_model, own)
     assert policy.training
     expected = looped(policy.eval(), own or [[1] * len(completion) for completion in COMPLETIONS])
     torch.testing.assert_close(rows, expected, atol=1e-5, rtol=0)
@@ -44,8 +44,7 @@ def test_equals_a_loop(policy, batch_size, own):
 
 
 def test_no_rows(policy):
-    assert PolicyEmbedder().encode(policy, [], []).shape == (0, 16)
-    assert PolicyEmbedder().encode(policy, [], [], own=[]).shape == (0, 16)
+    assert PolicyEmbedder().encode(policy, [], [], policy.base_model, own=[]).shape == (0, 16)
 
 
 @pytest.mark.parametrize("kind", ["PromptTuningConfig", "PromptEncoderConfig", "PrefixTuningConfig"])

@@ -3,9 +3,8 @@ import torch
 from torch.nn.functional import normalize
 
 from dra_grpo.embedders import SentenceTransformerEmbedder, StaticEmbedder
-from dra_grpo.errors import UsageError
 
-TEXTS = ["2 + 2 = 4", "", "a", "a longer text than eight tokens", "🙂", "4 = 2 + 2"]
+TEXTS = ["2 + 2 = 4", "a", "a longer text than eight tokens", "🙂", "4 = 2 + 2"]
 
 
 def averaged(folder: str, text: str) -> torch.Tensor:
@@ -26,7 +25,6 @@ def test_equals_a_plain_average_of_token_vectors(static_model):
     rows = StaticEmbedder(static_model).encode(TEXTS)
     expected = torch.stack([averaged(static_model, text) for text in TEXTS])
     torch.testing.assert_close(rows.double(), expected, atol=1e-6, rtol=0)
-    assert rows[1].norm() == 0  # no tokens, no direction
 
 
 def test_the_tokenizer_s_own_limit_is_lifted(static_model):
@@ -41,8 +39,3 @@ def test_a_static_model_under_the_general_name_is_not_cut_either(static_model):
     assert not torch.allclose(rows[0], rows[1])
     with pytest.raises(AttributeError, match="'max_seq_length' of 'StaticEmbedding' object has no setter"):
         SentenceTransformerEmbedder(static_model, device="cpu", max_length=8)
-
-
-def test_refuses_a_model_that_is_not_static(tiny_model):
-    with pytest.raises(UsageError, match="is not a static one; use the embedder 'sentence-transformer' for it"):
-        StaticEmbedder(tiny_model)

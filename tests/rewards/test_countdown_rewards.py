@@ -88,5 +88,5 @@ def test_refuses_columns_of_another_length(reward):
 
 @pytest.mark.parametrize("reward", REWARDS)
 def test_refuses_a_row_that_is_no_problem(reward):
-    with pytest.raises(UsageError, match="no Countdown problem; expected 2 to 6 integers from 1 to 9999"):
+    with pytest.raises(UsageError, match="no Countdown problem; expected 2 to 6 integers to 9999"):
         reward([SOLUTION], numbers=[[0, 5, 2]], target=[16])

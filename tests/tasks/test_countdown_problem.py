@@ -35,8 +35,8 @@ def test_bounds(numbers, target):
     with pytest.raises(UsageError) as error:
         Problem(numbers, target)
     assert str(error.value) == (
-        f"numbers {numbers} and target {target!r} are no Countdown problem; expected 2 to 6 integers from 1 to 9999, "
-        "and one from 1 to 10^24 - 1"
+        f"numbers {numbers} and target {target!r} are no Countdown problem; expected 2 to 6 integers to 9999, "
+        "one below 10^24"
     )
 
 

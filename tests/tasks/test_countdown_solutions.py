@@ -39,12 +39,7 @@ def test_each_text_once_and_accepted_and_independent_of_the_order_of_numbers(num
 
 
 def test_worked_example():
-    assert accepted_texts(Problem((2, 3, 4), 20)) == (
-        "2+3=5,4*5=20",
-        "2+3=5,5*4=20",
-        "3+2=5,4*5=20",
-        "3+2=5,5*4=20",
-    )
+    assert accepted_texts(Problem((2, 3, 4), 20)) == ("2+3=5,4*5=20", "2+3=5,5*4=20", "3+2=5,4*5=20", "3+2=5,5*4=20")
 
 
 def test_unreachable_target_has_no_texts():

@@ -128,9 +128,9 @@ def test_the_answer_at_the_end_of_messages_is_cut_and_counted(tmp_path, caplog, 
 
 
 def test_verls_layout(tmp_path):
-    """Messages, and the answer inside a mapping, which some write as JSON: from Parquet, as verl reads it."""
+    """Messages, and the answer inside a mapping: from Parquet, as verl reads it."""
     about = {"style": "rule", "ground_truth": ["12"]}
-    rows = [{"prompt": [ASKED], "reward_model": about, "extra_info": json.dumps({"split": {"index": 7}})}] * 2
+    rows = [{"prompt": [ASKED], "reward_model": about, "extra_info": {"split": {"index": 7}}}] * 2
     columns = {"solution": "reward_model.ground_truth", "index": "extra_info.split.index"}
     row, _ = dataset_rows("train", name=write(tmp_path, ".parquet", rows), columns=columns)
     assert (row["prompt"], row["solution"], row["index"]) == ([ASKED], ["12"], 7)
@@ -212,7 +212,7 @@ def test_a_subset_does_not_depend_on_the_system_prompt(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"has no column 'prompt', only: problem, solution, answer, level; .*--columns prompt=COLUMN$"),
+        ({}, r"has no column 'prompt', only: problem, solution, answer, level; set --columns prompt=COLUMN$"),
         ({"columns": {"prompt": "problm"}}, r"row 1 has no column 'problm' .*; did you mean 'problem'\?$"),
         ({"columns": {"prompt": "problem"}, "count": 3}, "subset is 3, but .* has 2 problems"),
         ({"config": "main"}, "is one file; leave dataset_config and"),

@@ -49,18 +49,13 @@ class FunctionEmbedder(Embedder):
             rows = torch.stack([torch.as_tensor(row) for row in rows])
         rows = torch.as_tensor(rows).detach()
         if rows.ndim != 2 or len(rows) != len(texts) or not rows.shape[1] or rows.is_complex():
-            raise UsageError(
-                f"embedder {self.name!r} gives {rows.dtype} of shape {tuple(rows.shape)} for {len(texts)} texts; "
-                f"expected floats of shape ({len(texts)}, D)"
-            )
+            found = f"{rows.dtype} of shape {tuple(rows.shape)} for {len(texts)} texts"
+            raise UsageError(f"embedder {self.name!r} gives {found}; expected a row of floats for each")
         return Embedded(unit_rows(rows).float(), given.truncated)
 
 
 def as_embedder(
-    embedder: Any,
-    options: Mapping[str, Any] | None = None,
-    device: str | torch.device | None = None,
-    cached: bool = True,
+    embedder: Any, options: Mapping[str, Any] | None = None, device: Any = None, cached: bool = True
 ) -> Embedder | PolicyEmbedder:
     """Whatever names or does an embedding, as an embedder that has embedded two texts already.
 
@@ -93,10 +88,7 @@ def as_embedder(
     if not isinstance(built, Embedder):
         function = getattr(built, "embed", None) or getattr(built, "encode", None) or built
         if isinstance(built, type) or not callable(function):
-            raise UsageError(
-                f"embedder is {built!r}; expected a name such as 'ngram', an object with encode, or a function from "
-                "texts to rows"
-            )
+            raise UsageError(f"embedder is {built!r}; expected a name, an object with encode, or a function of texts")
         built = FunctionEmbedder(function, name)
     try:
         rows = FunctionEmbedder(built.embed, name).encode(["1 + 1 = 2", "two, as a row too many or too few is seen"])
@@ -109,7 +101,7 @@ def as_embedder(
     return CachedEmbedder(built) if keeps else built
 
 
-def _built(name: str, options: dict[str, Any], device: str | torch.device | None) -> Any:
+def _built(name: str, options: dict[str, Any], device: Any) -> Any:
     from dra_grpo.embedders import EMBEDDERS
 
     kind = EMBEDDERS[name]

@@ -57,14 +57,12 @@ class ChunkedEmbedder(Embedder):
         limit: Any = {"tokens": getattr(built, "token_limit", None), "characters": math.inf}[unit]
         if limit is None:
             raise UsageError(
-                f"embedder {built.name!r} has no limit in tokens; leave out the chunks, or pass unit='characters'"
+                f"embedder {built.name!r} has no limit in tokens; leave chunks out, or set unit=characters"
             )
         self.embedder: Any = built  # an Embedder, with `token_starts` where the unit is tokens
         self.size = limit if size is None else size
         if not (0 < self.size <= limit and 0 <= 2 * overlap <= self.size < math.inf):
-            raise UsageError(
-                f"size is {size} and overlap {overlap}; expected 1 to {limit} {unit} and at most half in common"
-            )
+            raise UsageError(f"size is {size}, overlap {overlap}; expected 1 to {limit} {unit}, at most half of it")
         self.overlap = overlap
         self.unit = unit
 
@@ -80,8 +78,8 @@ class ChunkedEmbedder(Embedder):
         pieces = [self.chunks(text) for text in texts]
         rows, cut = self.embedder.embed([chunk for chunks in pieces for chunk in chunks])
         lengths = rows.new_tensor([max(1, len(chunk)) for chunks in pieces for chunk in chunks])
-        counts = torch.tensor([len(chunks) for chunks in pieces], dtype=torch.long, device="cpu")
-        owners = torch.arange(len(texts), device="cpu").repeat_interleave(counts)
+        owned = [place for place, chunks in enumerate(pieces) for _ in chunks]
+        owners = torch.tensor(owned, dtype=torch.long, device="cpu")
         pooled = rows.new_zeros(len(texts), rows.shape[1])
         pooled.index_add_(0, owners.to(rows.device), rows * lengths[:, None])
         truncated = torch.zeros(len(texts), device="cpu").index_add_(0, owners, cut.float()) > 0
@@ -105,8 +103,6 @@ class ChunkedEmbedder(Embedder):
 
 def _between_words(text: str, edges: Sequence[int], first: int, last: int) -> int:
     """The last edge in the second half of [first, last] with a space on one side; `last` if there is none."""
-    if edges[last] < len(text):
-        for stop in range(last, first + (last - first + 1) // 2, -1):
-            if text[edges[stop] - 1].isspace() != text[edges[stop]].isspace():
-                return stop
-    return last
+    second_half = range(last, first + (last - first + 1) // 2, -1) if edges[last] < len(text) else ()
+    between = (stop for stop in second_half if text[edges[stop] - 1].isspace() != text[edges[stop]].isspace())
+    return next(between, last)

@@ -84,7 +84,5 @@ class HttpEmbedder(Embedder):
                 raise ValueError(f"{len(texts)} texts were sent and rows {indices[:8]} came back")
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = one_line(f"{type(error).__name__}: {error}")
-            raise UsageError(
-                f"{self.server.url}/embeddings does not answer as /v1/embeddings does ({reason}); check the url"
-            ) from error
+            raise UsageError(f"{self.server.url}/embeddings gives no embeddings ({reason}); check the url") from error
         return rows[torch.tensor(indices, device="cpu").argsort()]

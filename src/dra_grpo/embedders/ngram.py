@@ -93,10 +93,6 @@ class NgramEmbedder(Embedder):
             hashed = (hashed + characters[starts + offset] + 1) * 0x5BD1E995 & _MASK
             if offset + 1 in self.orders:
                 grams.append(hashed)
-        return _mixed(torch.stack(grams)), rows
-
-
-def _mixed(hashed: Tensor) -> Tensor:
-    """Spread 31-bit values: the bucket is read off the highest bits and the sign off the lowest."""
-    hashed = (hashed ^ (hashed >> 15)) * 0x2C1B3C6D & _MASK
-    return hashed ^ (hashed >> 12)
+        hashed = torch.stack(grams)  # spread, as the bucket is read off the highest bits and the sign off the lowest
+        hashed = (hashed ^ (hashed >> 15)) * 0x2C1B3C6D & _MASK
+        return hashed ^ (hashed >> 12), rows

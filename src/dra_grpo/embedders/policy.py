@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+Ids = Sequence[Sequence[int]]
+"""N lists, one a row."""
+
 
 class PolicyEmbedder:
     """x_i = mean over the completion's tokens of the last hidden state, minus the batch mean.
@@ -25,12 +28,7 @@ class PolicyEmbedder:
 
     @torch.no_grad()
     def encode(
-        self,
-        model: nn.Module,
-        prompt_ids: Sequence[Sequence[int]],
-        completion_ids: Sequence[Sequence[int]],
-        backbone: nn.Module | None = None,
-        own: Sequence[Sequence[int]] | None = None,
+        self, model: nn.Module, prompt_ids: Ids, completion_ids: Ids, backbone: nn.Module, own: Ids | None = None
     ) -> Tensor:
         """Pool the hidden states of this process's rows.
 
@@ -38,7 +36,7 @@ class PolicyEmbedder:
             model: the policy as wrapped for training: the forward goes through the wrapper.
             prompt_ids: N lists of token ids.
             completion_ids: N lists of token ids; one without a token of the policy's own gives a zero row.
-            backbone: the module inside `model` whose output has `last_hidden_state`; None: `model.base_model`.
+            backbone: the module inside `model` whose output has `last_hidden_state`.
             own: N lists of 1 for a completion token that the policy wrote and 0 for one that a tool or an environment
                 did, as TRL's `tool_mask` and `env_mask`; None: it wrote them all.
 
@@ -49,8 +47,7 @@ class PolicyEmbedder:
             return self.encode(model, [[0]], [[0]], backbone)[:0]
         device = next(model.parameters()).device
         pooled, captured = [], []
-        hooked: Any = model.base_model if backbone is None else backbone
-        hook = hooked.register_forward_hook(lambda module, args, output: captured.append(output.last_hidden_state))
+        hook = backbone.register_forward_hook(lambda module, args, output: captured.append(output.last_hidden_state))
         was_training = model.training
         model.eval()
         try:
@@ -71,16 +68,10 @@ class PolicyEmbedder:
     @staticmethod
     def centre(embeddings: Tensor, scored: Tensor) -> Tensor:
         """Subtract the mean of the scored rows: (N, D) of all ranks, bool (N,) -> (N, D)."""
-        mean = embeddings[scored].mean(0) if scored.any() else embeddings.new_zeros(embeddings.shape[1])
-        return embeddings - mean
+        return embeddings - embeddings[scored].mean(0).nan_to_num()
 
 
-def right_padded(
-    prompts: Sequence[Sequence[int]],
-    completions: Sequence[Sequence[int]],
-    device: Any,
-    own: Sequence[Sequence[int]] | None = None,
-) -> tuple[Tensor, Tensor, Tensor]:
+def right_padded(prompts: Ids, completions: Ids, device: Any, own: Ids | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Prompts and completions in one table, padded on the right so that positions need no shift.
 
     Args:

@@ -74,21 +74,13 @@ class SentenceTransformerEmbedder(Embedder):
             texts: N strings.
 
         Returns:
-            Rows on the model's device (0 where the tokenizer finds no token at all), and which texts were cut.
+            Rows on the model's device (0 where a static model finds no token), and which texts were cut.
         """
-        texts = encodable(texts)
+        texts = encodable(text or " " for text in texts)  # some tokenizers find nothing at all in an empty text
         lengths = torch.tensor([len(ids) for ids in self._tokens(texts)], dtype=torch.long, device="cpu")
-        rows = torch.zeros(len(texts), self.model.get_embedding_dimension(), device=self.model.device)
-        some = lengths.nonzero().flatten().tolist()
-        if some:
-            found = self.model.encode(
-                [texts[row] for row in some],
-                prompt=self.prompt,
-                batch_size=self.batch_size,
-                show_progress_bar=False,
-                convert_to_tensor=True,
-            )
-            rows[some] = found.to(rows)
+        options = {"show_progress_bar": False, "convert_to_tensor": True}
+        rows = self.model.encode(texts, prompt=self.prompt, batch_size=self.batch_size, **options)
+        rows = rows.float().reshape(len(texts), self.model.get_embedding_dimension())  # no texts have no shape
         return Embedded(normalize(rows), lengths > (self.model.max_seq_length or math.inf))
 
     @property
@@ -152,7 +144,7 @@ class StaticEmbedder(SentenceTransformerEmbedder):
         revision: branch, tag or commit on the Hub.
 
     Raises:
-        UsageError: the model is nowhere to be found, or is not a static one.
+        UsageError: the model is nowhere to be found.
         MissingExtra: sentence-transformers is not installed (model2vec is not needed).
     """
 
@@ -161,8 +153,6 @@ class StaticEmbedder(SentenceTransformerEmbedder):
     def __init__(self, model: str = "minishlab/potion-base-8M", batch_size: int = 1024, revision: str | None = None):
         # The CPU: moving ids to an accelerator costs more than the look-up.
         super().__init__(model, device="cpu", batch_size=batch_size, revision=revision)
-        if self.model.max_seq_length != math.inf:
-            raise UsageError(f"model {model!r} is not a static one; use the embedder 'sentence-transformer' for it")
 
 
 def _positions(model: Any) -> float:

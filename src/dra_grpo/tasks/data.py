@@ -4,15 +4,12 @@ import json
 import logging
 import os
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from hashlib import blake2b
 from typing import Any
 
 from dra_grpo.errors import UsageError, nearest
 from dra_grpo.tasks.prompts import as_prompt, system_text
 from dra_grpo.tasks.source import Row, read_rows
-
-logger = logging.getLogger(__name__)
 
 TAKEN = {"prompts", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric", "environments"}
 """What TRL passes to rewards itself: a column of such a name could not be read, and is left out."""
@@ -37,8 +34,8 @@ def dataset_rows(
         split: which split.
         count: that many of them, see `subset`; None: all.
         name, config: see `read_rows`.
-        columns: what trainer and rewards read -> what the dataset calls it, where dots reach into mappings and into
-            JSON texts of mappings. Columns not named keep their names.
+        columns: what trainer and rewards read -> what the dataset calls it, where dots reach into mappings.
+            Columns not named keep their names.
         system_prompt: a name in `SYSTEM_PROMPTS` or the text itself.
         prompt_format: "chat" or "text".
         seed: which subset.
@@ -56,10 +53,8 @@ def dataset_rows(
     names = dict.fromkeys(column for row in rows for column in row)
     rows = [{column: row.get(column) for column in names} for row in rows]
     if "prompt" not in names:
-        raise UsageError(
-            f"dataset {name!r} has no column 'prompt', only: {', '.join(names)}; name the one that holds the problem "
-            "with --columns prompt=COLUMN"
-        )
+        known = ", ".join(names)
+        raise UsageError(f"dataset {name!r} has no column 'prompt', only: {known}; set --columns prompt=COLUMN")
     if count is not None and count > len(rows):
         raise UsageError(f"subset is {count}, but dataset {name!r} has {len(rows)} problems; ask for fewer")
     chosen = range(len(rows)) if count is None else subset([row["prompt"] for row in rows], count, seed)
@@ -73,7 +68,8 @@ def dataset_rows(
             raise UsageError(f"dataset {name!r}, row {place + 1}: {error}") from error
         answered += isinstance(given, list) and given[-1] != prompt[-1]
     if answered and os.environ.get("RANK", "0") == "0":  # of several processes, one says it
-        logger.warning("%d of %d prompts ended with the assistant's answer, which was cut off", answered, len(chosen))
+        said = f"{answered} of {len(chosen)} prompts ended with the assistant's answer, which was cut off"
+        logging.getLogger(__name__).warning(said)
     return [rows[place] for place in chosen]
 
 
@@ -126,9 +122,6 @@ def inside(mapping: Mapping[str, Any], path: str, missing: str, above: str = "")
         return mapping[path]
     head, dot, rest = path.partition(".")
     inner = mapping.get(head)
-    if dot and isinstance(inner, str):
-        with suppress(ValueError):
-            inner = json.loads(inner)
     if dot and isinstance(inner, Mapping):
         return inside(inner, rest, missing, f"in {head!r}: ")
     raise UsageError(f"{missing}; {above}{nearest(path, mapping)}")

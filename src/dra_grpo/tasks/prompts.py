@@ -5,18 +5,13 @@ from typing import Any
 from dra_grpo.errors import UsageError
 from dra_grpo.registry import Registry
 
-SYSTEM_PROMPTS: Registry[str] = Registry(
-    "system prompt",
-    "dra_grpo.system_prompts",
-    {
-        # What the paper's asks for, in other words: think, then answer, in tags; a box; English.
-        "think-answer": (
-            "The user asks a question and you solve it. Think it through first, inside <think> and </think>. "
-            "Then answer, inside <answer> and </answer>, and put the final result into \\boxed{}. "
-            "Write in English and in no other language."
-        ),
-    },
+# What the paper's asks for, in other words: think, then answer, in tags; a box; English.
+THINK_ANSWER = (
+    "The user asks a question and you solve it. Think it through first, inside <think> and </think>. "
+    "Then answer, inside <answer> and </answer>, and put the final result into \\boxed{}. "
+    "Write in English and in no other language."
 )
+SYSTEM_PROMPTS: Registry[str] = Registry("system prompt", "dra_grpo.system_prompts", {"think-answer": THINK_ANSWER})
 """name -> text."""
 
 ASKING = ("user", "tool", "system", "developer")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError, nearest, require
-from dra_grpo.hub import NotCached, check_hub
+from dra_grpo.hub import check_hub
 
 Row = dict[str, Any]
 
@@ -98,17 +98,17 @@ READERS = {".jsonl": _json_file, ".json": _json_file, ".csv": _csv_file, ".parqu
 """What reads a file, by its ending."""
 
 
-def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
+def _loaded_rows(name: str, configuration: str | None, split: str) -> list[Row]:
     require("datasets", "trl", f"dataset {name!r}")
-    from datasets import Dataset, load_dataset, load_from_disk
+    from datasets import Dataset, config, load_dataset, load_from_disk
     from datasets.exceptions import DatasetGenerationError
 
     folder = Path(name)
-    if not folder.is_dir():
-        _check_cached(name)
+    if not folder.is_dir() and not (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir():
+        check_hub(name, "dataset", INSTEAD)  # `load_dataset` would retry for half a minute before it says so
     try:
         if not (folder / "state.json").exists() and not (folder / "dataset_dict.json").exists():
-            return [*load_dataset(name, config, split=split)]  # pyright: ignore[reportReturnType]
+            return [*load_dataset(name, configuration, split=split)]  # pyright: ignore[reportReturnType]
         saved = load_from_disk(name)
     except (OSError, ValueError, DatasetGenerationError) as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0].rstrip(".")
@@ -117,14 +117,3 @@ def _loaded_rows(name: str, config: str | None, split: str) -> list[Row]:
     if split not in splits:
         raise UsageError(f"dataset {name!r} has no split {split!r}; {nearest(split, map(str, splits))}")
     return [*splits[split]]  # pyright: ignore[reportReturnType]
-
-
-def _check_cached(name: str) -> None:
-    """Ask the Hub once: `load_dataset` would retry for half a minute before it says that there is none."""
-    from datasets import config
-
-    try:
-        check_hub(name, "dataset", INSTEAD)
-    except NotCached:
-        if not (Path(config.HF_DATASETS_CACHE) / name.replace("/", "___")).is_dir():
-            raise

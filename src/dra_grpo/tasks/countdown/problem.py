@@ -52,10 +52,8 @@ class Problem:
         bounds = [*((number, MAX_NUMBER) for number in self.numbers), (self.target, 10**24 - 1)]
         fits = all(type(value) is int and 1 <= value <= most for value, most in bounds)
         if not fits or not 2 <= len(self.numbers) <= MAX_COUNT:
-            raise UsageError(
-                f"numbers {self.numbers!r:.60} and target {self.target!r:.60} are no Countdown problem; expected 2 to "
-                f"{MAX_COUNT} integers from 1 to {MAX_NUMBER}, and one from 1 to 10^24 - 1"
-            )
+            asked = f"numbers {self.numbers!r:.60} and target {self.target!r:.60}"
+            raise UsageError(f"{asked} are no Countdown problem; expected 2 to 6 integers to 9999, one below 10^24")
 
     @property
     def prompt(self) -> str:
