@@ -104,10 +104,7 @@ def last_boxed(text: str) -> str | None:
     >>> last_boxed("5") is None
     True
     """
-    content = None
-    for _, start, close in _boxes(text):
-        content = text[start:close].strip()
-    return content
+    return ([text[start:close].strip() for _, start, close in _boxes(text)] or [None])[-1]
 
 
 def _boxes(text: str) -> Iterator[tuple[int, int, int]]:
@@ -211,30 +208,23 @@ class GoldReport:
 
     Attributes:
         total: how many golds there are.
-        unscorable: those with which nothing can be compared, as (row, the gold shortened, why).
-        unequal: those that are not equal to themselves, such as unbalanced braces.
-        text_only: long texts without a box, worked solutions mostly, which only the same text would equal.
+        faults: what is wrong -> the golds with which it is, each as row, text and reason: those that cannot be scored,
+            those that are not equal to themselves, such as unbalanced braces, and long texts without a box, worked
+            solutions mostly, which only the same text would equal.
     """
 
     total: int = 0
-    unscorable: list[tuple[int, str, str]] = field(default_factory=list)
-    unequal: list[tuple[int, str, str]] = field(default_factory=list)
-    text_only: list[tuple[int, str, str]] = field(default_factory=list)
+    faults: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def useless(self) -> bool:
         """Whether most golds, or all of none, cannot be met by any ordinary answer: a reason to refuse the data."""
-        return 2 * (len(self.unscorable) + len(self.unequal) + len(self.text_only)) >= self.total
+        return 2 * sum(map(len, self.faults.values())) >= self.total
 
     @property
     def message(self) -> str:
         """What is wrong with how many golds, with an example of each kind, in one line; "" where nothing is."""
-        faults = ((self.unscorable, "cannot be scored"), (self.unequal, "do not equal themselves"))
-        found = [
-            f"{len(rows)} of {self.total} golds {what} (row {rows[0][0]}, {rows[0][1]}: {rows[0][2]})"
-            for rows, what in (*faults, (self.text_only, "are compared as one long text"))
-            if rows
-        ]
+        found = [f"{len(rows)} of {self.total} golds {what} ({rows[0]})" for what, rows in self.faults.items()]
         return "; ".join(found) if self.total else "there are no golds"
 
 
@@ -257,21 +247,15 @@ def check_golds(golds: Iterable[object]) -> GoldReport:
     for row, raw in enumerate(golds):
         report.total += 1
         gold = read_gold(raw)
-        shortened = repr(raw) if len(repr(raw)) <= 60 else f"{repr(raw)[:57]}..."
         if gold is None:
-            report.unscorable.append((row, shortened, _why_unscorable(_unwrapped(raw))))
+            is_dict = isinstance(_unwrapped(raw), dict)
+            why = "a dict; name the key that holds the answer" if is_dict else "nothing to compare with"
+            fault = "cannot be scored", why
         elif gold.long or (gold.number is None and len(_PROSE.findall(gold.text)) >= _MAX_WORDS):
-            report.text_only.append((row, shortened, r"expected an answer, a \boxed{} or a last line '#### answer'"))
+            fault = "are compared as one long text", r"expected an answer, a \boxed{} or a last line '#### answer'"
+        elif (again := read_gold(rf"\boxed{{{gold.written}}}")) is None or again.spelling != gold.spelling:
+            fault = "do not equal themselves", f"in a box it is read as {again and again.text!r}"
         else:
-            again = read_gold(rf"\boxed{{{gold.written}}}")
-            if again is None or again.spelling != gold.spelling:
-                report.unequal.append((row, shortened, f"in a box it is read as {again and again.text!r}"))
+            continue
+        report.faults.setdefault(fault[0], []).append(f"row {row}, {raw!r:.60}: {fault[1]}")
     return report
-
-
-def _why_unscorable(raw: object) -> str:
-    if isinstance(raw, dict):
-        return "a dict; name the key that holds the answer"
-    if isinstance(raw, list | tuple):
-        return f"a list of {len(raw)}; expected one answer"
-    return "nothing to compare with"

@@ -6,16 +6,13 @@ import atexit
 import os
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from dra_grpo.errors import UsageError, require
-from dra_grpo.grading.answers import MAX_LENGTH, Extract, Gold, final_answer, read_gold
+from dra_grpo.grading.answers import Extract, Gold, final_answer, read_gold
 from dra_grpo.grading.pool import Pair, WorkerPool
 from dra_grpo.grading.shortcuts import fast_grade
-
-Question = tuple[str, str]  # gold and answer, both as written
-Decision = tuple[bool, str]  # equal, how it was found
 
 _MAX_KNOWN = 16384
 
@@ -51,7 +48,7 @@ class Grader:
         require("math_verify", "grade", "grading answers")
         self.pool = WorkerPool(workers, seconds, memory)
         self.counts: Counter[str] = Counter()
-        self._known: dict[Question, Decision] = {}
+        self._known: dict[Pair, str] = {}
         self._lock = threading.Lock()
         atexit.register(self.pool.close)
         os.register_at_fork(after_in_child=self.abandon)
@@ -73,10 +70,24 @@ class Grader:
         if len(texts) != len(golds):
             raise UsageError(f"{len(texts)} completions came with {len(golds)} solutions; expected one for each")
         rows = [(read_gold(raw), final_answer(text, extract)) for text, raw in zip(texts, golds, strict=True)]
-        decisions = self._decide(
-            {(gold.written, answer): gold for gold, answer in rows if gold is not None and answer is not None}
-        )
-        grades = [_grade(gold, answer, decisions) for gold, answer in rows]
+        graded: dict[tuple[Gold | None, str | None], Grade] = {}
+        hard: dict[tuple[Gold, str], Pair] = {}  # what needs algebra
+        for gold, answer in dict.fromkeys(rows):
+            if gold is None:
+                graded[gold, answer] = Grade(None, "unscorable", answer)
+            elif answer is None:
+                graded[gold, answer] = Grade(0.0, "unboxed", None)
+            else:
+                equal, how = fast_grade(gold, answer)
+                if equal is None:
+                    hard[gold, answer] = gold.text, how
+                else:
+                    graded[gold, answer] = Grade(float(equal), how, answer)
+        outcomes = self._outcomes(dict.fromkeys(hard.values()))
+        for row, pair in hard.items():
+            how = outcomes[pair]
+            graded[row] = Grade(float(how == "equal"), "mathematics" if how in ("equal", "different") else how, row[1])
+        grades = [graded[row] for row in rows]
         with self._lock:
             self.counts.update(grade.how for grade in grades)
         return grades
@@ -86,37 +97,14 @@ class Grader:
         self._lock = threading.Lock()
         self.pool.abandon()
 
-    def _decide(self, golds: dict[Question, Gold]) -> dict[Question, Decision]:
-        decisions: dict[Question, Decision] = {}
-        hard: dict[Question, Pair] = {}  # what needs algebra
-        for question, gold in golds.items():
-            equal, how = self._known.get(question) or fast_grade(gold, question[1])
-            if equal is None:
-                hard[question] = gold.text, how
-            else:
-                decisions[question] = equal, how
-        outcomes = self.pool.run(list(dict.fromkeys(hard.values()))) if hard else {}
-        for question, pair in hard.items():
-            how = outcomes[pair]
-            decisions[question] = how == "equal", "mathematics" if how in ("equal", "different") else how
-        # The latest decisions are kept, but no flood, and none that says more about the machine than about the answer.
-        self._known |= {
-            question: decision
-            for question, decision in decisions.items()
-            if decision[1] != "crash" and len(question[1]) <= MAX_LENGTH
-        }
-        for question in list(self._known)[:-_MAX_KNOWN]:
-            self._known.pop(question, None)
-        return decisions
-
-
-def _grade(gold: Gold | None, answer: str | None, decisions: dict[Question, Decision]) -> Grade:
-    if gold is None:
-        return Grade(None, "unscorable", answer)
-    if answer is None:
-        return Grade(0.0, "unboxed", None)
-    equal, how = decisions[gold.written, answer]
-    return Grade(float(equal), how, answer)
+    def _outcomes(self, pairs: Iterable[Pair]) -> dict[Pair, str]:
+        """What the workers say of each pair, now or before; a crash may say more about the machine than about it."""
+        known = self._known
+        if unknown := [pair for pair in pairs if pair not in known]:
+            known = known | self.pool.run(unknown)
+            latest = list(known.items())[-_MAX_KNOWN:]
+            self._known = {pair: outcome for pair, outcome in latest if outcome != "crash"}
+        return known
 
 
 _GRADERS: dict[tuple[int, float, int], Grader] = {}

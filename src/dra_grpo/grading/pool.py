@@ -11,8 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
-import zlib
-from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from dra_grpo.errors import UsageError
@@ -30,8 +29,7 @@ _MODULE = "dra_grpo.grading.worker"
 class WorkerPool:
     """Up to `workers` grading processes, started when there is work and replaced when they die.
 
-    While there is work, one thread speaks to each. Calls from several threads take turns. A gold goes to the same
-    worker each time, which parses it once, unless that worker is busy and another idle.
+    While there is work, one thread speaks to each. Calls from several threads take turns.
 
     Args:
         workers: how many.
@@ -42,12 +40,10 @@ class WorkerPool:
     def __init__(self, workers: int, seconds: float, memory: int):
         self.seconds, self.memory = seconds, memory
         self._slots: list[WorkerProcess | None] = [None] * workers
+        self._idle = list(range(workers))
         self._mathematics: dict[str, bool] = {}
         self._lock = threading.Lock()
-        # Of the call of `run` in progress:
-        self._queues: list[deque[Pair]] = []
-        self._outcomes: dict[Pair, str] = {}
-        self._failure: BaseException | None = None
+        self._stopped = False
 
     @property
     def pids(self) -> list[int]:
@@ -66,36 +62,22 @@ class WorkerPool:
         Raises:
             UsageError: a worker could not be started.
         """
-        with self._lock:
-            self._queues, self._outcomes, self._failure = [deque() for _ in self._slots], {}, None
-            for pair in pairs:
-                self._queues[zlib.crc32(pair[0].encode("utf-8", "surrogatepass")) % len(self._slots)].append(pair)
-            at_work, ended = 0, threading.Semaphore(0)
+        with self._lock, ThreadPoolExecutor(len(self._slots)) as threads:
+            self._idle, self._stopped = list(range(len(self._slots))), False
             try:
-                for slot in range(min(len(self._slots), len(pairs))):
-                    threading.Thread(target=self._work, args=(slot, ended), daemon=True).start()
-                    at_work += 1
-                for _ in range(at_work):
-                    ended.acquire()
-                    at_work -= 1
-            except BaseException as error:
-                # Ctrl-C among them: whoever is halfway through a pair is of no use any more.
-                self._failure = error
+                return dict(zip(pairs, threads.map(self._outcome, pairs), strict=True))
+            except BaseException:  # Ctrl-C among them: whoever is halfway through a pair is of no use any more
+                self._stopped = True
                 for worker in filter(None, self._slots):
                     worker.process.kill()
-                for _ in range(at_work):
-                    ended.acquire()
-            if self._failure:
-                raise self._failure
-            return self._outcomes
+                threads.shutdown()
+                self._drop_all()
+                raise
 
     def close(self) -> None:
         """Let the workers go, unless they are at work; `run` starts new ones."""
-        if self._lock.acquire(
-            blocking=False
-        ):  # a daemon thread may hold it for good: the pipes close with the process
-            for slot in range(len(self._slots)):
-                self._drop(slot)
+        if self._lock.acquire(blocking=False):
+            self._drop_all()
             self._lock.release()
 
     def abandon(self) -> None:
@@ -106,28 +88,19 @@ class WorkerPool:
             worker.process.returncode = 0  # not this process's child: nothing to wait for
         self._slots = [None] * len(self._slots)
 
-    def _work(self, slot: int, ended: threading.Semaphore) -> None:
-        """What the thread of one worker does: its own queue, then what is last in the longest of the others."""
+    def _outcome(self, pair: Pair) -> str:
+        slot = self._idle.pop()  # there are as many threads as slots
         try:
-            while any(self._queues) and not self._failure:
-                with contextlib.suppress(IndexError):  # another thread was faster
-                    gold, answer = (self._queues[slot] or max(self._queues, key=len)).popleft()
-                    self._outcomes[gold, answer] = self._outcome(slot, gold, answer)
-        except Exception as error:
-            self._failure = self._failure or error
-            self._drop(slot)
-        ended.release()
-
-    def _outcome(self, slot: int, gold: str, answer: str) -> str:
-        if gold not in self._mathematics:
-            found = self._ask(slot, gold)
-            if isinstance(found, str):
-                logger.warning("gold answer %.200r: %s while reading it; it is compared as text", gold, found)
-            self._mathematics[gold] = found is True
-        if not self._mathematics[gold]:
-            return "text"
-        equal = self._ask(slot, gold, answer)
-        return equal if isinstance(equal, str) else "equal" if equal else "different"
+            gold, answer = pair
+            if gold not in self._mathematics:
+                found = self._ask(slot, gold)
+                if isinstance(found, str):
+                    logger.warning("gold answer %.200r: %s while reading it; it is compared as text", gold, found)
+                self._mathematics[gold] = found is True
+            equal = self._ask(slot, gold, answer) if self._mathematics[gold] else "text"
+            return equal if isinstance(equal, str) else "equal" if equal else "different"
+        finally:
+            self._idle.append(slot)
 
     def _ask(self, slot: int, *question: str) -> bool | str:
         """The worker's reply: "timeout" if the question used up its time, "crash" if it killed two workers.
@@ -135,6 +108,8 @@ class WorkerPool:
         A question whose worker has died is asked once more, since the cause may lie outside.
         """
         for attempt in range(2):
+            if self._stopped:
+                raise InterruptedError
             worker = self._slots[slot]
             if worker is None or worker.process.poll() is not None:  # it died idle, which is no verdict on anything
                 self._drop(slot)
@@ -143,8 +118,6 @@ class WorkerPool:
                 reply = worker.ask(question)
             except (EOFError, BrokenPipeError, TimeoutError) as error:
                 status = self._drop(slot)
-                if self._failure:
-                    raise
                 if attempt and not worker.ready:
                     raise UsageError(
                         f"grading workers died or hung before they were ready (exit status {status}); to see why, "
@@ -162,6 +135,10 @@ class WorkerPool:
         worker, self._slots[slot] = self._slots[slot], None
         return worker.close() if worker else None
 
+    def _drop_all(self) -> None:
+        for slot in range(len(self._slots)):
+            self._drop(slot)
+
 
 class WorkerProcess:
     """The parent's end of one worker.
@@ -172,8 +149,6 @@ class WorkerProcess:
     """
 
     def __init__(self, seconds: float, memory: int):
-        if not sys.executable:
-            raise UsageError("grading starts worker processes, but sys.executable is empty; run under a Python binary")
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", _MODULE, str(seconds), str(memory)],
             stdin=subprocess.PIPE,
@@ -216,11 +191,11 @@ class WorkerProcess:
             raise EOFError
         return json.loads(line)
 
-    def close(self, patience: float = 2.0) -> int:
+    def close(self) -> int:
         """Close the pipes, upon which an idle worker leaves; one that stays is killed. Returns its exit status."""
         self.close_pipes()
         try:
-            return self.process.wait(patience)
+            return self.process.wait(2.0)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
