@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
-import pickle
 
 import pytest
 
 from dra_grpo.errors import UsageError
 from dra_grpo.grading.grader import Grader
-from dra_grpo.rewards import AccuracyReward, accuracy_reward
+from dra_grpo.rewards import AccuracyReward
 
 REWARD = AccuracyReward(workers=1)
 
@@ -43,26 +41,6 @@ def test_a_gold_that_is_no_mathematics_is_compared_as_text_by_the_whole_group():
     assert REWARD([same, r"\boxed{f(x)=ax+b}", r"\boxed{5}", "none"], [gold] * 4) == [1.0, 0.0, 0.0, 0.0]
 
 
-def test_columns_of_the_dataset_are_ignored():
-    assert REWARD([r"\boxed{5}"], solution=["5"], prompts=["?"], completion_ids=[[1]], trainer_state=None) == [1.0]
-
-
-def test_empty_batch():
-    assert REWARD([], []) == []
-
-
-def test_signature_and_name_are_those_trl_asks_for():
-    assert accuracy_reward.__name__ == "accuracy_reward"
-    assert list(inspect.signature(accuracy_reward).parameters) == ["completions", "solution", "log_metric", "columns"]
-    assert not inspect.iscoroutinefunction(accuracy_reward.__call__)
-
-
-def test_a_reward_survives_pickling_with_its_limits_and_without_its_workers():
-    reward = AccuracyReward(workers=3, seconds=0.5)
-    reward([r"\boxed{5}"], ["5"])
-    assert pickle.loads(pickle.dumps(reward)) == reward
-
-
 def test_timeouts_are_wrong_counted_and_logged(caplog):
     metrics: dict[str, float] = {}
     reward = AccuracyReward(workers=1, seconds=0.3)
@@ -74,12 +52,6 @@ def test_timeouts_are_wrong_counted_and_logged(caplog):
     assert metrics == {"grading/timeouts": 1.0, "grading/given_up": 1.0, "grading/unscorable": 1.0}
     assert reward.counts["timeout"] - before == 1
     assert "2 of 5 answers given up on and wrong: {'timeout': 1, 'overlong': 1}" in caplog.text
-
-
-def test_the_same_metrics_are_logged_when_nothing_happens():
-    metrics: dict[str, float] = {}
-    REWARD([r"\boxed{5}"], ["5"], log_metric=metrics.__setitem__)
-    assert metrics == {"grading/timeouts": 0.0, "grading/given_up": 0.0, "grading/unscorable": 0.0}
 
 
 def test_an_answer_is_graded_once():
@@ -100,14 +72,3 @@ def test_errors_name_what_is_wrong():
         REWARD(["a", "b"], ["5"])
     with pytest.raises(UsageError, match=r"^a completion is a int; expected a string or a list of chat messages"):
         REWARD([5], ["5"])
-    for options in (
-        {"workers": 0},
-        {"seconds": 0},
-        {"seconds": float("nan")},
-        {"seconds": float("inf")},
-        {"memory": 10},
-    ):
-        with pytest.raises(
-            UsageError, match="expected at least 1 worker, a positive, finite time and at least 268435456"
-        ):
-            AccuracyReward(**options)

@@ -52,13 +52,6 @@ def test_rows_meet_their_own_columns(reward):
 
 
 @pytest.mark.parametrize("reward", REWARDS)
-def test_takes_what_a_trainer_passes(reward):
-    extra = {"prompts": ["3,5,2>16:"], "completion_ids": [[1, 2]], "trainer_state": None, "log_metric": print}
-    assert reward(completions=[SOLUTION], **columns(1), **extra) == [1.0]
-    assert reward(completions=[], **columns(0)) == []
-
-
-@pytest.mark.parametrize("reward", REWARDS)
 def test_the_last_message_of_a_chat_counts(reward):
     messages = [*chat("3+5=9"), {"role": "tool", "content": "no"}, *chat(SOLUTION)]
     assert reward([messages, [], chat(None)], **columns(3)) == [1.0, 0.0, 0.0]
@@ -75,15 +68,6 @@ def test_hostile_text_is_scored_quickly_and_low(reward, text):
     (value,) = reward([text], **columns(1))
     assert time.perf_counter() - started < 2  # a quadratic pass over 1 MB would take minutes
     assert 0.0 <= value <= 0.5
-
-
-@pytest.mark.parametrize("reward", REWARDS)
-def test_refuses_columns_of_another_length(reward):
-    with pytest.raises(UsageError) as error:
-        reward([SOLUTION] * 2, numbers=[[3, 5, 2]], target=[16, 16])
-    assert str(error.value) == (
-        "2 completions came with 1 numbers and 2 targets; each completion needs its own row of both columns"
-    )
 
 
 @pytest.mark.parametrize("reward", REWARDS)

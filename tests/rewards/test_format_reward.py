@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 
 import pytest
@@ -67,10 +66,6 @@ def test_a_prompt_that_opens_the_thought():
     assert reward(["1+1</think><answer>2</answer>", GOOD, "<answer>2</answer>"]) == [1.0, 0.0, 0.0]
 
 
-def test_chats_score_like_strings():
-    assert format_reward([[{"role": "assistant", "content": GOOD}]], prompts=["?"], solution=["2"]) == [1.0]
-
-
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<answer>", "</answer>", "x", " "]), max_size=9))
 def test_only_one_order_of_tags_is_well_formed(parts: list[str]):
@@ -91,8 +86,3 @@ def test_a_megabyte_takes_linear_time(text: str):
     start = time.process_time()
     assert format_reward([text]) == [0.0]
     assert time.process_time() - start < 2
-
-
-def test_trl_can_name_and_pickle_it():
-    assert format_reward.__name__ == "format_reward"
-    assert pickle.loads(pickle.dumps(FormatReward(think_in_prompt=True))) == FormatReward(think_in_prompt=True)

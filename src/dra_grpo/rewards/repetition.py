@@ -40,11 +40,9 @@ class RepetitionPenalty:
     __name__: ClassVar[str] = "repetition_penalty"
 
     def __post_init__(self) -> None:
-        if self.n < 1 or not float("-inf") < self.max_penalty <= 0 or self.unit not in ("words", "tokens"):
-            raise UsageError(
-                f"repetition_penalty got n={self.n}, max_penalty={self.max_penalty}, unit={self.unit!r}; expected "
-                "n of at least 1, a finite penalty of at most 0 and unit 'words' or 'tokens'"
-            )
+        if self.n < 1 or self.unit not in ("words", "tokens"):
+            found = f"n={self.n}, unit={self.unit!r}"
+            raise UsageError(f"repetition_penalty got {found}; expected 1 or more, and 'words' or 'tokens'")
 
     def __call__(
         self,
@@ -55,16 +53,12 @@ class RepetitionPenalty:
         """The rewards of N completions (texts or chats); `columns` are unused.
 
         Raises:
-            UsageError: tokens are to be counted and `completion_ids` is missing or of another length.
+            UsageError: tokens are to be counted and `completion_ids` is missing.
         """
         if self.unit == "words":
             return [self._penalty(_WORD.findall(completion_text(text).lower())) for text in completions]
-        if completion_ids is None or len(completion_ids) != len(completions):
-            found = "none" if completion_ids is None else len(completion_ids)
-            raise UsageError(
-                f"repetition_penalty by tokens got {len(completions)} completions and {found} completion_ids; "
-                "expected one each, or use unit='words'"
-            )
+        if completion_ids is None:
+            raise UsageError("repetition_penalty by tokens got no completion_ids; pass them, or use unit='words'")
         return [self._penalty(ids) for ids in completion_ids]
 
     def _penalty(self, units: Sequence[Hashable]) -> float:
