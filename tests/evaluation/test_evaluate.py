@@ -182,15 +182,6 @@ def test_one_process_at_a_time(server, sums, tmp_path):
     evaluate(served(server, sums, tmp_path, samples=1))
 
 
-def test_a_failing_server_keeps_what_came(server, sums, tmp_path):
-    server.fail(*[None] * 10, 400)
-    with pytest.raises(UsageError, match="refuses the request"):
-        evaluate(served(server, sums, tmp_path, batch_size=1))
-    assert (tmp_path / "samples" / "amc23.jsonl").read_bytes().count(b"\n") == 10
-    evaluate(served(server, sums, tmp_path, batch_size=1))
-    assert (tmp_path / "samples" / "amc23.jsonl").read_bytes().count(b"\n") == 48
-
-
 def test_golds_that_nothing_compares_with_are_left_out_and_named(server, sums, tmp_path):
     rows = [json.loads(line) for line in sums.read_text().splitlines()]
     rows[2]["answer"] = None
@@ -221,21 +212,6 @@ def test_five_benchmarks_stand_beside_the_published_ones(server, sums, tmp_path)
     assert published_table(results) is None
 
 
-def test_a_small_model_through_five_benchmarks(tiny_model, sums, tmp_path):
-    settings = EvalSettings(
-        model=str(tiny_model), tasks=PAPER_FIVE, out=tmp_path,
-    
-        samples={"aime24": 2, **dict.fromkeys(PAPER_FIVE[1:], 1)},
-        data=dict.fromkeys(PAPER_FIVE, sums), limit=4, max_new_tokens=6, batch_size=8,
-    )  # fmt: skip
-    results = evaluate(settings)
-    assert [task.samples for task in results.tasks.values()] == [2, 1, 1, 1, 1]
-    for task in results.tasks.values():
-        assert task.problems == 4
-        assert task.accuracy.high > 0.5  # 0 of 4 says no more than that
-    assert results.average.low == 0 < results.average.high
-
-
 def test_countdown_is_exact_with_its_own_policy(tmp_path, tiny_model):
     settings = EvalSettings(model=str(BASE_POLICY), tasks=("countdown",), out=tmp_path / "own", samples=8, limit=60)
     results = evaluate(settings)
@@ -264,15 +240,8 @@ def test_many_answers_without_a_box_name_the_way_to_read_them(server, sums, tmp_
     assert any("amc23: answers were read with --extract lenient" in line for line in remarks(lenient))
 
 
-def test_progress_in_a_file_is_ten_lines(server, sums, tmp_path, capsys):
-    evaluate(served(server, sums, tmp_path, samples=8, batch_size=1))
-    lines = capsys.readouterr().err.splitlines()
-    assert 8 <= len(lines) <= 11
-    assert lines[-1] == "amc23: 96 of 96 samples"
-
-
-@pytest.mark.parametrize("size", [1, 5_000_017])
-def test_a_changed_byte_anywhere_is_another_model(size, tmp_path):
+def test_a_changed_byte_anywhere_is_another_model(tmp_path):
+    size = 5_000_017
     file = tmp_path / "model.safetensors"
     found = {model_digest(str(tmp_path))}
     for place in {0, size // 3, size - 1}:

@@ -130,8 +130,3 @@ def test_samples_come_before_the_slowest_and_stopping_does_not_wait(server):
     batches.close()
     assert isinstance(first[0], Sample)
     assert time.monotonic() - start < 2
-
-
-def test_no_address():
-    with pytest.raises(UsageError, match="url is 'localhost:8000'; expected an http"):
-        sampler_of("localhost:8000")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS
 from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,6 @@ EVAL: dict[str, dict[str, Any]] = {
                "help": "local files: jsonl, json, csv, parquet; else the Hub is asked"},
     "--columns": {"help": "which column is the problem, the answer, the id: problem=question,answer=gold for all "
                   "tasks, math500.problem=question for one; dots reach into mappings"},
-    "--column": {"nargs": "*", "help": SUPPRESS},
     "--price-per-gpu-hour": {"type": float, "dest": "price", "metavar": "PRICE", "help": "prints what it cost"},
     "--no-plot": {"action": "store_true", "help": "do not draw pass_at_k.svg"},
 }  # fmt: skip
@@ -105,8 +103,6 @@ def _settings(model: str, tasks: str, **chosen: Any) -> Any:
     from dra_grpo.tasks.data import parse_columns
 
     names = tuple(BENCHMARKS[name].name for name in filter(None, tasks.split(",")))
-    if chosen.pop("column") is not None:
-        raise UsageError("--column is --columns now, with commas: --columns problem=question,math500.answer=gold")
     roles = [*COLUMNS, *(f"{name}.{role}" for name in names for role in COLUMNS)]
     out = chosen.pop("out") or Path("runs/eval") / Path(model).name
     if model == "countdown" and chosen["engine"] != "server" and not Path(model).is_dir():

@@ -6,6 +6,7 @@ the Hub, or from a file of the user's.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,6 +30,8 @@ COLUMNS = {
     "id": ("id", "unique_id", "problem_id", "ID"),
 }
 """role -> the columns that have it in files, in the order in which they are looked for."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -177,15 +180,11 @@ def _rows(benchmark: Benchmark, file: Path | None) -> list[Row]:
 def _read(rows: Sequence[Row], columns: Mapping[str, str], place: str, golds: bool) -> list[Problem]:
     texts, ids = _column(rows, columns, "problem", place), _ids(rows, columns, place)
     for number, (text, id) in enumerate(zip(texts, ids, strict=True), 1):
-        if not isinstance(text, str) or not text.strip():
-            raise UsageError(f"{place}, row {number}: the problem is {text!r}; expected a text")
-        if (text + id).encode(errors="ignore").decode() != text + id:  # no tokenizer takes it, after hours of sampling
-            raise UsageError(f"{place}, row {number}: half a surrogate pair in {text[:60]!r}; mend the file")
-    if not golds:
-        for text in texts:
+        if not isinstance(text, str) or not text.strip() or SURROGATE.search(text + id):  # which no tokenizer takes
+            raise UsageError(f"{place}, row {number}: the problem is {text!r}, its id {id!r}; expected whole texts")
+        if not golds:
             countdown.Problem.from_prompt(text)
-        return [Problem(*pair) for pair in zip(ids, texts, strict=True)]
-    answers = (_gold(value) for value in _column(rows, columns, "answer", place))
+    answers = map(_gold, _column(rows, columns, "answer", place)) if golds else [None] * len(rows)
     return [Problem(*fields) for fields in zip(ids, texts, answers, strict=True)]
 
 
@@ -194,23 +193,21 @@ def _column(rows: Sequence[Row], columns: Mapping[str, str], role: str, place: s
     if role in columns:
         missing = f"{place} has no column {columns[role]!r} for --columns {role}"
         return [inside(row, columns[role], missing) for row in rows]
-    shared = [name for name in rows[0] if all(name in row for row in rows)]
     for name in COLUMNS[role]:
-        if name in shared:
+        if all(name in row for row in rows):
             return [row[name] for row in rows]
-    found = f"none of {', '.join(COLUMNS[role])} in every row, which all have {', '.join(shared) or 'none'}"
+    found = f"none of {', '.join(COLUMNS[role])} in every row, of which the first has {', '.join(rows[0])}"
     raise UsageError(f"{place}: {found}; name the {role}'s column with --columns {role}=NAME")
 
 
 def _ids(rows: Sequence[Row], columns: Mapping[str, str], place: str) -> list[str]:
     """Those of the column that is named, else of the first usual one where they differ, else the rows' numbers."""
-    named = [_column(rows, columns, "id", place)] if "id" in columns else None
-    for values in named or [[row.get(name) for row in rows] for name in COLUMNS["id"]]:
+    numbers = range(len(rows))
+    usual = [[row.get(name) for row in rows] for name in COLUMNS["id"]]
+    for values in [_column(rows, columns, "id", place)] if "id" in columns else [*usual, numbers]:
         if None not in values and len(ids := {str(value): None for value in values}) == len(rows):
             return list(ids)
-    if named:
-        raise UsageError(f"{place}: the ids in column {columns['id']!r} are not all different; name another")
-    return [str(number) for number in range(len(rows))]
+    raise UsageError(f"{place}: the ids in column {columns['id']!r} are not all different; name another")
 
 
 def _gold(value: Any) -> object:

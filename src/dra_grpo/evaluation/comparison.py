@@ -82,8 +82,7 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
     """
     names = [name for name in first.tasks if name in second.tasks]
     if not names:
-        sides = f"{', '.join(first.tasks)} on one side and {', '.join(second.tasks)} on the other"
-        raise UsageError(f"no benchmark in common: {sides}")
+        raise UsageError(f"no benchmark in common: {', '.join(first.tasks)} and {', '.join(second.tasks)}")
     if detect is not None and metric != "avg":
         raise UsageError(f"--detect is about avg, not {metric}; leave --metric out")
     notes: list[str] = []

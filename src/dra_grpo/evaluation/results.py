@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import hypot, isnan, nan, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +21,9 @@ from dra_grpo.files import read_json
 Table = tuple[list[str], list[list[object]]]
 """A header and rows."""
 
-PUBLISHED: list[tuple[str, float, int | None, str]] = [
-    ("R1-Distill-Qwen-1.5B", 48.9, 1, "DRA-GRPO, arXiv 2505.09655, the base model"),
-    ("GRPO", 54.8, 1, "DRA-GRPO, arXiv 2505.09655"),
-    ("Dr.GRPO", 56.0, 1, "DRA-GRPO, arXiv 2505.09655"),
-    ("DRA-GRPO", 56.7, 1, "DRA-GRPO, arXiv 2505.09655, approximate"),
-    ("DRA-Dr.GRPO", 58.2, 1, "DRA-GRPO, arXiv 2505.09655, AMC23 85.0"),
-    ("GRPO", 54.7, 16, "MMR-GRPO's re-runs"),
-    ("Dr.GRPO", 54.9, 16, "MMR-GRPO's re-runs"),
-    ("DAPO", 55.6, 16, "MMR-GRPO's re-runs"),
-    ("R1-Distill-Qwen-1.5B", 53.6, None, "Sober Look, arXiv 2504.07086, the same base model"),
-    ("Open-RS3", 52.7, None, "Sober Look, arXiv 2504.07086"),
-    ("DeepScaleR-1.5B", 57.5, None, "Sober Look, arXiv 2504.07086"),
-]
+PUBLISHED = Path(__file__).with_name("published.json")
 """Averages over AIME24, AMC23, MATH-500, Minerva and OlympiadBench of 1.5B models: model, points, samples a problem
-(None: not said), source."""
+(null: not said), source."""
 
 ONE_SAMPLE_STDERR = 2.06 / sqrt(2)
 """Standard error in points of an average of the five with one sample a problem, for these very problems: that of the
@@ -136,8 +125,7 @@ def curve_points(samples: int) -> list[int]:
     >>> curve_points(12)
     [1, 2, 4, 8, 12]
     """
-    powers = [2**power for power in range(samples.bit_length())]
-    return powers if powers[-1] == samples else [*powers, samples]
+    return sorted({2**power for power in range(samples.bit_length())} | {samples})
 
 
 def problem_metrics(one: Scored, rng: np.random.Generator) -> dict[str, float]:
@@ -180,17 +168,17 @@ def published_table(results: Results) -> Table | None:
     if not set(PAPER_FIVE) <= set(results.tasks):
         return None
     five = [results.tasks[name] for name in PAPER_FIVE]
-    errors = [task.stderr_samples for task in five if task.stderr_samples is not None]
-    own = _points(100 * hypot(*errors) / 5 if len(errors) == 5 else None)
+    errors = [task.stderr_samples or nan for task in five]
     whole = all(task.problems == BENCHMARKS[name].count for name, task in zip(PAPER_FIVE, five, strict=True))
     source = "this run" if whole else "this run, on other numbers of problems"
     average = 100 * sum(task.accuracy.value for task in five) / 5
-    rows: list[list[object]] = [
-        [results.model, f"{average:.1f}", own, " ".join(str(task.samples) for task in five), source]
-    ]
-    for model, points, samples, place in PUBLISHED:
-        error = samples and ONE_SAMPLE_STDERR / sqrt(samples)
-        rows.append([model, f"{points:.1f}", _points(error), samples or "not said", place])
+    samples = " ".join(str(task.samples) for task in five)
+    rows: list[list[object]] = [[results.model, f"{average:.1f}", _points(20 * hypot(*errors)), samples, source]]
+    for one in json.loads(PUBLISHED.read_text(encoding="utf-8")):
+        error = ONE_SAMPLE_STDERR / sqrt(one["samples"] or nan)
+        rows.append(
+            [one["model"], f"{one['points']:.1f}", _points(error), one["samples"] or "not said", one["source"]]
+        )
     return ["Model", "Average of five", "± (samples alone, 95%)", "Samples", "Source"], rows
 
 
@@ -217,5 +205,5 @@ def _cells(one: Estimate) -> list[object]:
     return [value, stderr, f"[{low}, {high}]"]
 
 
-def _points(stderr: float | None) -> str:
-    return "" if stderr is None else f"± {1.96 * stderr:.1f}"
+def _points(stderr: float) -> str:
+    return "" if isnan(stderr) else f"± {1.96 * stderr:.1f}"

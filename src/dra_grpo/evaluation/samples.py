@@ -75,8 +75,7 @@ class Decoding:
 
     def __post_init__(self) -> None:
         if not 0 <= self.temperature < float("inf") or not 0 < self.top_p <= 1 or self.max_new_tokens < 1:
-            found = f"temperature {self.temperature}, top_p {self.top_p}, max_new_tokens {self.max_new_tokens}"
-            raise UsageError(f"{found}: expected a temperature of at least 0, a top_p in (0, 1] and at least 1 token")
+            raise UsageError(f"{self}: expected a temperature of at least 0, a top_p in (0, 1] and at least 1 token")
 
 
 def all_requests(
@@ -95,9 +94,8 @@ def all_requests(
         seed: with task, id and sample number it gives each request its own seed.
         task: the benchmark's name.
     """
-    rows = [
-        (problem.id, template.prompt(problem.text)) for problem in sorted(problems, key=lambda one: -len(one.text))
-    ]
+    longest_first = sorted(problems, key=lambda problem: -len(problem.text))
+    rows = [(problem.id, template.prompt(problem.text)) for problem in longest_first]
     return [
         Request(id, number, prompt, request_seed(seed, task, id, number))
         for number in range(samples)
@@ -127,7 +125,7 @@ class SampleFile:
         path: where they lie.
 
     Raises:
-        UsageError: a whole line is no sample, or a sample is there twice.
+        UsageError: a whole line is no sample.
     """
 
     def __init__(self, path: Path):
@@ -140,8 +138,7 @@ class SampleFile:
             try:
                 self._take(**record)
             except TypeError as error:
-                found = f"{path}, line {number} is no sample ({error})"
-                raise UsageError(f"{found}; remove that line and it is drawn again") from error
+                raise UsageError(f"{path}, line {number} is no sample ({error}); remove that line") from error
         with path.open("rb+") as stream:  # a kill may leave half a line at the end
             stream.truncate(stream.read().rfind(b"\n") + 1)
 
@@ -162,8 +159,6 @@ class SampleFile:
 
     def _take(self, seconds: float, device_seconds: float, **fields: Any) -> None:
         sample = Sample(**fields)
-        if (sample.id, sample.number) in self.samples:
-            raise UsageError(f"{self.path} holds sample {sample.number} of problem {sample.id!r} twice")
         self.samples[sample.id, sample.number] = sample
         self.seconds += seconds
         self.device_seconds += device_seconds
@@ -189,7 +184,7 @@ def claim(out: Path, model: Mapping[str, Any], tasks: Mapping[str, Mapping[str, 
     for task, old in before.items():
         now = {**old, **model, **tasks.get(task, {})}
         changed = [f"{name} {old.get(name)!r}, now {value!r}" for name, value in now.items() if old.get(name) != value]
-        if changed and (file := samples_file(out, task)).exists() and file.stat().st_size:
+        if changed and samples_file(out, task).exists():
             found = f"{out} holds samples of {task} with other settings ({'; '.join(changed)})"
             raise UsageError(f"{found}; take another --out, or the same settings to go on")
     write_json(out / "settings.json", {**before, **{task: {**model, **own} for task, own in tasks.items()}})

@@ -81,9 +81,8 @@ class EvalSettings:
             self.decoding(name)
             if self.count(name) < 1:
                 raise UsageError(f"{name}: {self.count(name)} samples a problem, expected 1 or more")
-        if self.batch_size < 1 or (self.devices or 0) < 0 or (self.limit is not None and self.limit < 1):
-            found = f"batch size {self.batch_size}, devices {self.devices}, limit {self.limit}"
-            raise UsageError(f"{found}: expected 1, 0 and 1 at least")
+        if self.batch_size < 1 or (self.limit is not None and self.limit < 1):
+            raise UsageError(f"batch size {self.batch_size}, limit {self.limit}: expected 1 or more")
 
     def count(self, task: str) -> int:
         """Samples a problem."""

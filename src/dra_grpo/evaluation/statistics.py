@@ -242,8 +242,8 @@ def sign_flip_p(differences: Any) -> float:
     moved = np.array([one for one in differences if one], dtype=np.float64)
     if len(moved) < 2:
         return 1.0
-    options: Any = {"permutation_type": "samples", "vectorized": True, "n_resamples": 9999, "batch": 500}
-    return float(permutation_test((moved,), np.sum, rng=np.random.default_rng(0), **options).pvalue)
+    rng = np.random.default_rng(0)
+    return float(permutation_test((moved,), np.sum, permutation_type="samples", batch=500, rng=rng).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

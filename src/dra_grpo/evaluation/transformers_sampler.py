@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import inf
 from typing import Any
 
 import torch
@@ -44,10 +45,8 @@ class TransformersSampler:
             loaded: Any = AutoModelForCausalLM.from_pretrained(**where, dtype=settings.dtype, output_loading_info=True)
         self.model, report = loaded
         if missing := sorted(report["missing_keys"]):
-            found = (
-                f"model {settings.model!r} lacks {len(missing)} of its weights, which would be random: {missing[0]}"
-            )
-            raise UsageError(f"{found}; is the checkpoint whole, and its config.json its own?")
+            found = f"model {settings.model!r} lacks {len(missing)} of its weights"
+            raise UsageError(f"{found}, which would be random: {missing[0]}; is the checkpoint whole?")
         accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
         self.model.to(accelerator or "cpu").eval()
         self.devices = int(accelerator is not None) if settings.devices is None else settings.devices
@@ -68,7 +67,6 @@ class TransformersSampler:
         for start in range(0, len(requests), self.settings.batch_size):
             batch = requests[start : start + self.settings.batch_size]
             rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
-            self._check_context(max(map(len, rows)), decoding.max_new_tokens)
             generated = self._generate(rows, [request.seed for request in batch], decoding, ends)
             samples = []
             for request, ids in zip(batch, generated, strict=True):
@@ -81,9 +79,13 @@ class TransformersSampler:
         self, rows: list[list[int]], seeds: list[int], decoding: Decoding, ends: set[int]
     ) -> list[list[int]]:
         """New tokens of each row, up to and with the end token that stopped it."""
-        from transformers import GenerationConfig, LogitsProcessorList
+        from transformers import LogitsProcessorList
 
         width = max(map(len, rows))
+        context = getattr(self.model.config, "max_position_embeddings", inf)
+        if width + decoding.max_new_tokens > context:
+            found = f"a prompt of {width} tokens and {decoding.max_new_tokens} new ones exceed the model's context"
+            raise UsageError(f"{found} of {context}; set --max-new-tokens {max(0, context - width)} or less")
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(ends, default=0)
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
@@ -97,19 +99,11 @@ class TransformersSampler:
             input_ids=ids.to(self.model.device),
             attention_mask=mask.to(self.model.device),
             logits_processor=LogitsProcessorList([chosen]),
-            generation_config=GenerationConfig(
-                max_new_tokens=decoding.max_new_tokens, eos_token_id=sorted(ends) or None, pad_token_id=pad
-            ),
+            max_new_tokens=decoding.max_new_tokens,
+            eos_token_id=sorted(ends) or None,
+            pad_token_id=pad,
         )
         return [_up_to_end(row, ends) for row in output[:, width:].tolist()]
-
-    def _check_context(self, prompt: int, new: int) -> None:
-        context = getattr(self.model.config, "max_position_embeddings", None)
-        if context is not None and prompt + new > context:
-            found = f"a prompt of {prompt} tokens and {new} new ones exceed the model's context of {context}"
-            raise UsageError(
-                f"{found}; set --max-new-tokens {max(0, context - prompt)} or less, or leave the problem out"
-            )
 
 
 @contextmanager
@@ -136,13 +130,11 @@ def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
         UsageError: the tokenizer has no chat template.
     """
     if isinstance(prompt, str):
-        ids = tokenizer(prompt).input_ids
-    elif tokenizer.chat_template is None:
+        return tokenizer(prompt).input_ids
+    if tokenizer.chat_template is None:
         raise UsageError("the tokenizer has no chat template; take one that needs none: --template qwen-math or plain")
-    else:  # the template writes the special tokens itself
-        text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
-        ids = tokenizer(text, add_special_tokens=False).input_ids
-    return ids
+    text = tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False)
+    return tokenizer(text, add_special_tokens=False).input_ids  # the template writes the special tokens itself
 
 
 def stop_tokens(tokenizer: Any, decoding: Decoding) -> set[int]:
