@@ -1,7 +1,5 @@
 """The plots of a run and of an evaluation."""
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +7,11 @@ from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dra_grpo.errors import UsageError, require
+from dra_grpo.errors import require
+from dra_grpo.evaluation.results import Results as EvaluationResults
 from dra_grpo.files import write_whole
-
-if TYPE_CHECKING:
-    from dra_grpo.evaluation.results import Results as EvaluationResults
 
 INK = "#1c2331"
 """The colour of all text and axes, which a page replaces by its own, so that a plot is readable on light and dark."""
@@ -65,10 +61,9 @@ class Plot:
         """Write it on white, as the name's ending says.
 
         Raises:
-            UsageError: another ending than .svg, .png or .pdf, or a file that cannot be written.
+            ValueError: matplotlib has no such format.
+            UsageError: the file cannot be written.
         """
-        if file.suffix not in (".svg", ".png", ".pdf"):
-            raise UsageError(f"{file} is no picture's name; expected one that ends in .svg, .png or .pdf")
         write_whole(file, self._drawn(file.suffix[1:], transparent=False))
         return file
 
@@ -138,7 +133,8 @@ def trade_off_plot(policies: Mapping[str, Results], *against: str) -> Plot:
         for axes, name in zip(panels, against, strict=True):
             for (label, results), colour in zip(policies.items(), cycle(COLOURS)):
                 x, y = results["pass@1"], results[name]
-                axes.errorbar(x["value"], y["value"], xerr=_bars(x), yerr=_bars(y), fmt="o", color=colour, label=label)
+                xerr, yerr = ([[e["value"] - e["low"]], [e["high"] - e["value"]]] for e in (x, y))
+                axes.errorbar(x["value"], y["value"], xerr=xerr, yerr=yerr, fmt="o", color=colour, label=label)
                 start = next(iter(policies.values()))
                 ends = {"xy": (x["value"], y["value"]), "xytext": (start["pass@1"]["value"], start[name]["value"])}
                 arrow = {"arrowstyle": "->", "color": colour, "alpha": 0.6, "shrinkA": 5, "shrinkB": 5}
@@ -191,11 +187,6 @@ def is_number(value: object) -> bool:
     (True, False, False)
     """
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _bars(entry: Mapping[str, float]) -> list[list[float]]:
-    """What `errorbar` takes for an interval."""
-    return [[entry["value"] - entry["low"]], [entry["high"] - entry["value"]]]
 
 
 def _legend(figure: Any, axes: Any) -> None:

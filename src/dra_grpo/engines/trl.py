@@ -220,7 +220,7 @@ class DiversityAwareMixin(_Trainer):
         """
         generated, device = self._generated, self.accelerator.device
         if generated.logprobs is not None:
-            means = [_mean_known(values, own) for values, own in zip(generated.logprobs, _own(generated), strict=True)]
+            means = [_mean_known(values, own) for values, own in zip(generated.logprobs, generated.own, strict=True)]
             everyone = self.accelerator.gather(torch.tensor(means, device=device))
             if not everyone.isnan().any():
                 return everyone
@@ -240,10 +240,6 @@ class DRAGRPOTrainer(DiversityAwareMixin, GRPOTrainer):
 
 class DRARLOOTrainer(DiversityAwareMixin, RLOOTrainer):
     """TRL's `RLOOTrainer` with diversity-aware adjustment of its rewards."""
-
-
-def _own(generated: Generated) -> Sequence[Sequence[int]]:
-    return generated.own or [[1] * len(ids) for ids in generated.completion_ids]
 
 
 def _mean_known(logprobs: Sequence[float | None], own: Sequence[int]) -> float:

@@ -43,23 +43,22 @@ class Generated(NamedTuple):
     Attributes:
         prompt_ids: N lists of token ids.
         completion_ids: N lists of token ids.
-        own: N lists, 1 where the policy wrote the token and 0 where a tool or environment did; None: all its own.
+        own: N lists, 1 where the policy wrote the token and 0 where a tool or environment did.
         logprobs: N lists of the sampler's token log-probabilities; None where it gives none.
     """
 
     prompt_ids: list[list[int]]
     completion_ids: list[list[int]]
-    own: list[list[int]] | None
+    own: list[list[int]]
     logprobs: list[list[float | None]] | None
 
     @classmethod
     def of(cls, returned: tuple) -> Generated:
         """Read the tuple: GRPO's has eight entries, RLOO's prompt ids, completion ids and completions."""
-        if len(returned) == 3:
-            return cls(returned[0], returned[1], None, None)
-        if len(returned) == 8:
-            return cls(returned[0], returned[1], returned[2], returned[4])
-        return _refuse("_generate() with 3 or 8 values", f"it returns {len(returned)}")
+        if len(returned) not in (3, 8):
+            _refuse("_generate() with 3 or 8 values", f"it returns {len(returned)}")
+        own, logprobs = (returned[2], returned[4]) if len(returned) == 8 else (None, None)
+        return cls(returned[0], returned[1], own or [[1] * len(ids) for ids in returned[1]], logprobs)
 
 
 def _refuse(expected: str, found: str) -> Any:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from huggingface_hub import ModelCardData
-
 from dra_grpo import __version__
 from dra_grpo.files import read_json, write_whole
 from dra_grpo.hub import model_folder
@@ -20,14 +18,14 @@ def write_card(directory: RunDirectory, settings: Settings, resolved: str) -> No
         resolved: the settings as YAML that `--config` takes.
     """
     run, dra, base = settings.run, settings.dra, settings.model.model_name_or_path
-    on_hub = {"base_model": base} if base and model_folder(base) is None else {}
-    head = ModelCardData(library_name="transformers", tags=["trl", "grpo", "dra-grpo"], **on_hub)  # type: ignore[arg-type]
+    on_hub = f"base_model: {base}\n" if base and model_folder(base) is None else ""
     policy = f"`{base}`" if base else f"the base policy of task `{run.task}`"
     data = f"`{settings.dataset.dataset_name}`" if settings.dataset.dataset_name else f"task `{run.task}`"
     options = ", ".join(f"`{name}: {value}`" for name, value in dra.method_options.items()) or "its default options"
     write_whole(
         directory.card,
-        f"---\n{head}\n---\n\n# {directory.path.resolve().name}\n\n"
+        f"---\nlibrary_name: transformers\ntags: [trl, grpo, dra-grpo]\n{on_hub}---\n\n"
+        f"# {directory.path.resolve().name}\n\n"
         f"Trained from {policy} on {data} with TRL's GRPO and dra-grpo {__version__}: method `{dra.method}` with "
         f"{options}.\n{results_table(read_json(directory.evaluation))}\n## Settings\n\n```yaml\n{resolved}```\n",
     )

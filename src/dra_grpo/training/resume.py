@@ -89,7 +89,11 @@ def go_on(trainer: Any, checkpoint: Path) -> None:
     if args.save_only_model:
         note("--resume is not exact here: save_only_model left no optimiser, schedule or random state to go on with")
     skip_epochs(trainer, step)
-    expect_tied_weights(trainer)
+    # Weights that are tied to saved ones are not missing.
+    warn, tied = trainer._issue_warnings_after_load, getattr(trainer.model, "all_tied_weights_keys", {})
+    trainer._issue_warnings_after_load = lambda loaded: warn(
+        loaded._replace(missing_keys=[key for key in loaded.missing_keys if key not in tied])
+    )
     if step >= read_json(checkpoint / "trainer_state.json")["max_steps"]:
         # Trainer counts steps only after it has taken one, and would take one too many.
         trainer._run_epoch = lambda **_: None
@@ -115,14 +119,3 @@ def skip_epochs(trainer: Any, steps: int) -> None:
         return fresh
 
     trainer._get_train_sampler = sampler
-
-
-def expect_tied_weights(trainer: Any) -> None:
-    """Have `trainer` load a checkpoint without a warning of missing keys for weights that are tied to saved ones."""
-    original = trainer._issue_warnings_after_load
-    tied = getattr(trainer.model, "all_tied_weights_keys", {})
-
-    def warn(loaded: Any) -> None:
-        original(loaded._replace(missing_keys=[key for key in loaded.missing_keys if key not in tied]))
-
-    trainer._issue_warnings_after_load = warn
