@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dra_grpo import METHODS, Rollouts, adjust_rewards, grpo_advantages
-from dra_grpo.core import GroupIndex, redundancy
+from dra_grpo import Rollouts, adjust_rewards, grpo_advantages
+from dra_grpo.core import GroupIndex
 from dra_grpo.errors import UsageError
 
 
@@ -75,11 +75,6 @@ def test_integer_embeddings_are_promoted():
     assert adjust_rewards([1, 1, 0], [[1, 0], [2, 0], [0, 1]]).rewards.tolist() == [0.5, 0.5, 0.0]
 
 
-def test_embeddings_without_features_are_refused():
-    ids = torch.zeros(3, dtype=torch.long)
-    one_line(lambda: Rollouts(torch.ones(3), ids, torch.ones(3, 0)), "at least one feature", "(3, 0)")
-
-
 def test_rollouts_that_do_not_fit_name_both_shapes():
     ids = torch.zeros(3, dtype=torch.long)
     one_line(lambda: Rollouts(torch.ones(2, 3), ids), "(B, G) without groups", "(2, 3)", "(3,)")
@@ -90,29 +85,6 @@ def test_rollouts_that_do_not_fit_name_both_shapes():
     ragged = [["a", "b", "c"], ["d"]]
     one_line(lambda: Rollouts(torch.ones(2, 2), texts=ragged), "texts must hold one entry a reward, 4; got 2")
     one_line(lambda: Rollouts(torch.ones(3), ids, answers=["a"] * 4), "answers must hold one entry a reward, 3; got 4")
-
-
-@pytest.mark.parametrize(
-    "options, parts",
-    [
-        ({"smi": "graphcut"}, ["smi is 'graphcut'", "'graph_cut' or 'logdet' or 'facility_location'"]),
-        ({"kernel": "cos"}, ["kernel is 'cos'", "'cosine_clamped'"]),
-        ({"smi": "logdet", "kernel": "cosine_clamped"}, ["positive semi-definite", "'cosine'"]),
-        ({"negative": "flip"}, ["negative is 'flip'", "'scale' or 'keep' or 'mirror'"]),
-        ({"normalize": "sum"}, ["normalize is 'sum'", "'mean' or None"]),
-        ({"jiter": 1e-3}, ["jiter", "'jitter'"]),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
-)
-def test_unknown_choices_name_the_known(options, parts):
-    one_line(lambda: adjust_rewards(torch.ones(2), torch.ones(2, 3), **options), *parts)
-
-
-def test_similarity_needs_embeddings():
-    rollouts = Rollouts(torch.ones(2), torch.zeros(2, dtype=torch.long))
-    one_line(lambda: redundancy(rollouts), "embeddings are needed")
-    one_line(lambda: METHODS["mmr"].adjust(rollouts), "embeddings are needed")
-    one_line(lambda: adjust_rewards(torch.ones(2), None), "embeddings")
 
 
 def test_unknown_scale():

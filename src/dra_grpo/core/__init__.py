@@ -1,24 +1,14 @@
 """The mathematics: torch in, torch out; no I/O, no framework."""
 
-from dra_grpo.core.advantages import grpo_advantages
-from dra_grpo.core.groups import GroupIndex, flatten_groups
-from dra_grpo.core.redundancy import group_similarity, redundancy
-from dra_grpo.core.rollouts import Adjusted, Rollouts
-from dra_grpo.core.similarity import KERNELS, cosine_similarity
-from dra_grpo.core.smi import SMI, facility_location, graph_cut, logdet
-
-__all__ = [
-    "KERNELS",
-    "SMI",
-    "Adjusted",
-    "GroupIndex",
-    "Rollouts",
-    "cosine_similarity",
-    "facility_location",
-    "flatten_groups",
-    "graph_cut",
-    "group_similarity",
-    "grpo_advantages",
-    "logdet",
-    "redundancy",
-]
+from dra_grpo.core.advantages import grpo_advantages as grpo_advantages
+from dra_grpo.core.groups import GroupIndex as GroupIndex
+from dra_grpo.core.redundancy import group_similarity as group_similarity
+from dra_grpo.core.redundancy import redundancy as redundancy
+from dra_grpo.core.rollouts import Adjusted as Adjusted
+from dra_grpo.core.rollouts import Rollouts as Rollouts
+from dra_grpo.core.similarity import KERNELS as KERNELS
+from dra_grpo.core.similarity import cosine_similarity as cosine_similarity
+from dra_grpo.core.smi import SMI as SMI
+from dra_grpo.core.smi import facility_location as facility_location
+from dra_grpo.core.smi import graph_cut as graph_cut
+from dra_grpo.core.smi import logdet as logdet

@@ -48,13 +48,10 @@ def grpo_advantages(
     flat = flat.to(torch.promote_types(flat.dtype, torch.float32))
     scored = flat.isfinite()
     centred = torch.where(scored, flat - index.mean(flat, scored)[index.group], 0.0)
-    if scale == "none":
-        advantages = centred
+    if scale == "batch":
+        std = flat[scored].std() if scored.sum() > 1 else flat.new_zeros(())
     else:
-        if scale == "group":
-            count = index.sum(scored.to(flat.dtype))
-            std = (index.sum(centred.square()) / (count - 1).clamp(min=1)).sqrt()[index.group]
-        else:
-            std = flat[scored].std() if scored.sum() > 1 else flat.new_zeros(())
-        advantages = centred / (std.clamp(min=std_floor) + eps)
+        count = index.sum(scored.to(flat.dtype))
+        std = (index.sum(centred.square()) / (count - 1).clamp(min=1)).sqrt()[index.group]
+    advantages = centred if scale == "none" else centred / (std.clamp(min=std_floor) + eps)
     return torch.where(advantages.isfinite(), advantages, 0.0).reshape(shape)

@@ -66,7 +66,7 @@ class GroupIndex:
     def pad(self, rows: Tensor, fill: float = 0.0) -> Tensor:
         """(N, ...) -> (B, G, ...), the places without a row set to `fill`; G is at least 1."""
         B, G = self.shape
-        if len(rows) == B * G and self._sorted:
+        if len(rows) == B * G and torch.equal(self.place, torch.arange(B * G, device=rows.device)):
             return rows.reshape(B, max(G, 1), *rows.shape[1:])
         padded = rows.new_full((B, G, *rows.shape[1:]), fill)
         return padded.index_put((self.group, self.position), rows)
@@ -74,10 +74,6 @@ class GroupIndex:
     def unpad(self, padded: Tensor) -> Tensor:
         """(B, G, ...) -> (N, ...), the inverse of `pad`."""
         return padded[self.group, self.position]
-
-    @cached_property
-    def _sorted(self) -> bool:
-        return torch.equal(self.place, torch.arange(len(self.place), device=self.place.device))
 
     def map(self, function: Callable[..., Tensor], *columns: Tensor) -> Tensor:
         """`function` of padded groups, those of like size together: its cost is at most twice that of one by one.

@@ -9,11 +9,8 @@ from dra_grpo.core.similarity import KERNELS, Kernel, set_diagonal
 from dra_grpo.core.smi import SMI, Smi, graph_cut_of_rows, logdet
 from dra_grpo.errors import UsageError
 
-LINEAR_KERNELS = ("cosine", "cosine_shifted")
-"""Kernels whose graph cut is an inner product with the group's sum: O(N·D), no pairwise matrix."""
-
 LINEAR_FROM = 512
-"""G·D from which that is faster than the matrix."""
+"""G·D from which the inner product with the group's sum is faster than the pairwise matrix."""
 
 
 def redundancy(
@@ -50,7 +47,8 @@ def redundancy(
     company = rollouts.is_correct if correct_only else rollouts.scored
 
     def measured(x: Tensor, scored: Tensor, company: Tensor) -> Tensor:
-        if smi == "graph_cut" and kernel in LINEAR_KERNELS and x.shape[1] > 1 and x[0].numel() >= LINEAR_FROM:
+        linear = smi == "graph_cut" and kernel in ("cosine", "cosine_shifted")
+        if linear and x.shape[1] > 1 and x[0].numel() >= LINEAR_FROM:
             value = graph_cut_of_rows(x, company)
             others = company.sum(-1, keepdim=True) - company.long()
             return value if kernel == "cosine" else (value + others) / 2

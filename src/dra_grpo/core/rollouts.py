@@ -47,11 +47,11 @@ class Rollouts:
 
     rewards: Tensor | Any
     groups: Tensor | Any = None
-    embeddings: Tensor | Any | None = None
-    correct: Tensor | Any | None = None
-    logprobs: Tensor | Any | None = None
-    answers: Sequence[Any] | None = None
-    texts: Sequence[Any] | None = None
+    embeddings: Tensor | Any = None
+    correct: Tensor | Any = None
+    logprobs: Tensor | Any = None
+    answers: Sequence[Any] | Any = None
+    texts: Sequence[Any] | Any = None
     index: GroupIndex = field(init=False, repr=False)
     shape: tuple[int, ...] = field(init=False, repr=False)
 
@@ -74,8 +74,6 @@ class Rollouts:
             self._check_embeddings(self.embeddings)
 
     def _check_embeddings(self, embeddings: Tensor) -> None:
-        if embeddings.shape[1] == 0 and len(embeddings):
-            raise UsageError(f"embeddings must have at least one feature; got shape {tuple(embeddings.shape)}")
         # A sum passes over the embeddings ten times faster than isfinite().all(); where it overflows, look closer.
         doubtful = (self.scored & ~embeddings.detach().sum(-1).isfinite()).nonzero().flatten()
         rows = doubtful[~embeddings[doubtful].isfinite().all(-1)].tolist()
@@ -88,26 +86,10 @@ class Rollouts:
         """bool (N,), the rows whose reward is a finite number."""
         return self.rewards.isfinite()
 
-    def given(self, name: str) -> Any:
-        """The field `name`.
-
-        Raises:
-            UsageError: it is None.
-        """
-        value = getattr(self, name)
-        if value is None:
-            raise UsageError(f"{name} are needed, which the rollouts do not carry; give Rollouts({name}=...)")
-        return value
-
     @cached_property
     def scored_embeddings(self) -> Tensor:
-        """The embeddings (N, D), 0 where a row is unscorable.
-
-        Raises:
-            UsageError: there are none.
-        """
-        embeddings = self.given("embeddings")
-        return embeddings if self.scored.all() else embeddings.masked_fill(~self.scored[:, None], 0.0)
+        """The embeddings (N, D), 0 where a row is unscorable."""
+        return self.embeddings if self.scored.all() else self.embeddings.masked_fill(~self.scored[:, None], 0.0)
 
     @cached_property
     def is_correct(self) -> Tensor:

@@ -83,8 +83,6 @@ def prompt_centred(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
         mask: bool (..., G), the rows that take part in the mean; None for all.
     """
     x = _at_unit_scale(embeddings)
-    if not x.numel():
-        return cosine_similarity(x)
     taking_part = torch.ones_like(x[..., :1]) if mask is None else mask[..., None].to(x.dtype)
     mean = (x * taking_part).sum(-2, keepdim=True) / taking_part.sum(-2, keepdim=True).clamp(min=1)
     centred = x - mean
@@ -105,10 +103,7 @@ def rbf(embeddings: Tensor, mask: Tensor | None = None) -> Tensor:
     x = _at_unit_scale(embeddings)
     # Not through x·x: copies must come out at distance 0 exactly.
     square = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist").square()
-    G = x.shape[-2]
-    if G < 2:
-        return torch.ones_like(square)
-    pair = torch.ones(G, G, dtype=torch.bool, device=x.device).triu(1).expand_as(square)
+    pair = torch.ones_like(square, dtype=torch.bool).triu(1)
     if mask is not None:
         pair = pair & mask[..., :, None] & mask[..., None, :]
     distance = torch.where(pair, square.detach(), torch.nan).flatten(-2)
@@ -121,8 +116,6 @@ def _at_unit_scale(embeddings: Tensor) -> Tensor:
     """(..., G, D) divided by each group's largest entry, so that squares stay within float32; centred cosines and the
     RBF kernel do not depend on the scale."""
     x = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-    if not x.numel():
-        return x
     largest = x.detach().abs().amax((-2, -1), keepdim=True)
     return x / torch.where(largest == 0, 1.0, largest)
 

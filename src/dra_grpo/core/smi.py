@@ -33,7 +33,7 @@ def graph_cut(similarity: Tensor, company: Tensor | None = None) -> Tensor:
 
     Source: DRA-GRPO, arXiv 2505.09655, R̃ = R / (1 + Σ_j s(o_i, o_j)), the graph cut at λ = ½.
     """
-    others = set_diagonal(_checked(similarity, company), 0.0)
+    others = set_diagonal(_checked(similarity), 0.0)
     return (others if company is None else others.masked_fill(~company[..., None, :], 0.0)).sum(-1)
 
 
@@ -82,7 +82,7 @@ def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = No
 
     Source: DRA-GRPO, arXiv 2505.09655, LogDet SMI; the identity by det S_A / det S_{A∪i} = [S⁻¹]_ii (Cramer's rule).
     """
-    similarity = _checked(similarity, company)
+    similarity = _checked(similarity)
     precise = similarity if similarity.device.type == "mps" else similarity.double()
     one = torch.eye(similarity.shape[-1], dtype=precise.dtype, device=precise.device)
     jittered = precise + jitter * one
@@ -130,10 +130,7 @@ def facility_location(similarity: Tensor, company: Tensor | None = None) -> Tens
 
     Source: DRA-GRPO, arXiv 2505.09655; facility location mutual information of Iyer et al., 2021.
     """
-    similarity = _checked(similarity, company)
-    G = similarity.shape[-1]
-    if G < 2:
-        return similarity.sum(-1) * 0
+    similarity = _checked(similarity)
     company = torch.ones_like(similarity[..., 0], dtype=torch.bool) if company is None else company
     lowest = torch.finfo(similarity.dtype).min
     of_company = similarity.masked_fill(~company[..., None, :], lowest)
@@ -141,7 +138,7 @@ def facility_location(similarity: Tensor, company: Tensor | None = None) -> Tens
     second = of_company.scatter(-1, index, lowest).amax(-1, keepdim=True)
     without_i = nearest.expand_as(similarity).scatter(-1, index, second)
     covered = torch.minimum(similarity, without_i)
-    own = torch.eye(G, dtype=torch.bool, device=similarity.device)
+    own = torch.eye(similarity.shape[-1], dtype=torch.bool, device=similarity.device)
     has_company = company.sum(-1, keepdim=True) > company
     return torch.where((company[..., None] | own) & has_company[..., None, :], covered, 0.0).sum(-2)
 
@@ -152,10 +149,8 @@ SMI = {"graph_cut": graph_cut, "logdet": logdet, "facility_location": facility_l
 """name -> (similarity (..., G, G), company=(..., G)) -> SMI (..., G)."""
 
 
-def _checked(similarity: Tensor, company: Tensor | None) -> Tensor:
-    """`similarity` in at least float32, if the shapes fit."""
+def _checked(similarity: Tensor) -> Tensor:
+    """`similarity` in at least float32, if it is square."""
     if similarity.dim() < 2 or similarity.shape[-1] != similarity.shape[-2]:
         raise UsageError(f"similarity must be square, shape (..., G, G); got {tuple(similarity.shape)}")
-    if company is not None and company.shape != similarity.shape[:-1]:
-        raise UsageError(f"company must be {tuple(similarity.shape[:-1])}, one a row; got {tuple(company.shape)}")
     return similarity.to(torch.promote_types(similarity.dtype, torch.float32))

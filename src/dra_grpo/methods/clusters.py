@@ -22,7 +22,7 @@ def cluster_fields(options: dict[str, Any]) -> tuple[str, ...]:
     clusters, known = options["clusters"], ", ".join(map(repr, FIELDS))
     if isinstance(clusters, str) and ":" not in clusters and clusters not in FIELDS:
         raise UsageError(f"clusters is {clusters!r}; expected {known}, same(a, b) or its path 'package.module:same'")
-    return (FIELDS.get(clusters, "texts") if isinstance(clusters, str) else "texts",)
+    return (FIELDS.get(clusters, "texts"),)
 
 
 def cluster_size(
@@ -60,7 +60,7 @@ def _likeness(rollouts: Rollouts, clusters: Clusters) -> tuple[Tensor, Callable[
     (field,) = cluster_fields({"clusters": clusters})
     if field == "embeddings":
         return rollouts.scored_embeddings, group_similarity
-    values = [(row,) if value is None else value for row, value in enumerate(rollouts.given(field))]
+    values = [(row,) if value is None else value for row, value in enumerate(getattr(rollouts, field))]
     known = list(dict.fromkeys(values))
     number = {value: code for code, value in enumerate(known)}
     codes = torch.tensor([number[value] for value in values], device=rollouts.rewards.device)

@@ -120,7 +120,7 @@ def length(rollouts: Rollouts, *, match: bool = True, **options: Any) -> Adjuste
     """
     smi = SMI[options.get("smi", "graph_cut")]
     company = rollouts.is_correct if options.get("correct_only") else rollouts.scored
-    characters = rollouts.precise_rewards.new_tensor([1.0 + len(text) for text in rollouts.given("texts")])
+    characters = rollouts.precise_rewards.new_tensor([1.0 + len(text) for text in rollouts.texts])
 
     def measured(log: Tensor, company: Tensor) -> Tensor:
         return smi(torch.exp(-(log[:, :, None] - log[:, None, :]).abs()), company=company)

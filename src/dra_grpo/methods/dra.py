@@ -3,11 +3,13 @@
 import warnings
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, redundancy
-from dra_grpo.errors import UsageError
-from dra_grpo.methods.weights import gated, matched, normalized, ordered, signed
+from dra_grpo.core.groups import group_max
+from dra_grpo.core.redundancy import similarity_spread
+from dra_grpo.core.similarity import Kernel
 
 DRA_ROBUST = {
     "clamp": True,  # 1 + SMI ≥ 1: negative cosines can neither blow a weight up nor turn its sign
@@ -58,9 +60,6 @@ def dra(
     Returns:
         `Adjusted` at the reward stage; `rewards` is always `R · weights`.
 
-    Raises:
-        ValueError: an impossible option.
-
     Example:
         >>> import torch
         >>> S = torch.tensor([[1., .9, .8, .2], [.9, 1., .7, .1], [.8, .7, 1., .3], [.2, .1, .3, 1.]])
@@ -70,8 +69,6 @@ def dra(
 
     Source: arXiv 2505.09655, R̃(q, o_i) = R(q, o_i) / (1 + Σ_j s(o_i, o_j)).
     """
-    if std_floor < 0:
-        raise UsageError(f"std_floor must be 0 or more, in units of the reward; got {std_floor}")
     if value is None:
         value = redundancy(rollouts, **similarity)
     if (1 + value <= 0).any():
@@ -80,9 +77,41 @@ def dra(
             "clamp=True keeps it in (0, 1]",
             stacklevel=2,
         )
-    weights = gated(rollouts, 1 / (1 + value), min_spread, similarity.get("kernel", "cosine"))
-    weights = normalized(rollouts, weights, normalize)
+    weights = 1 / (1 + value)
+    if min_spread is not None:
+        weights = gated(rollouts, weights, min_spread, similarity.get("kernel", "cosine"))
+    if normalize == "mean":
+        mean = rollouts.index.mean(weights, rollouts.is_correct)[rollouts.index.group]
+        weights = torch.where(mean.isnan(), 1.0, weights / mean)
     if target is not None:
         weights = matched(rollouts, weights, target)
-    weights = signed(rollouts, weights, negative)
-    return Adjusted.from_weights(rollouts, ordered(rollouts, weights, wrong), value, std_floor)
+    below_0 = {"scale": weights, "keep": torch.ones_like(weights), "mirror": 2 - weights.clamp(max=1)}
+    weights = torch.where(rollouts.rewards < 0, below_0[negative], weights)
+    if wrong == "keep":
+        weights = ordered(rollouts, weights)
+    return Adjusted.from_weights(rollouts, weights, value, std_floor)
+
+
+def gated(rollouts: Rollouts, weights: Tensor, min_spread: float, kernel: Kernel) -> Tensor:
+    """Weights (N,), 1 throughout the all-correct groups whose `similarity_spread` is below `min_spread`."""
+    index = rollouts.index
+    has_wrong = index.sum((rollouts.scored & ~rollouts.is_correct).int()) > 0
+    noise = ~has_wrong & (similarity_spread(rollouts, kernel) < min_spread)
+    return torch.where(noise[index.group], 1.0, weights)
+
+
+def ordered(rollouts: Rollouts, weights: Tensor) -> Tensor:
+    """Weights (N,) under which wrong rows keep an R ≥ 0, and no correct row falls below one."""
+    rewards, index, correct = rollouts.precise_rewards, rollouts.index, rollouts.is_correct
+    best_wrong = group_max(index, rewards, rollouts.scored & ~correct)[index.group]
+    lifted = torch.minimum(rewards, best_wrong).clamp(min=0) / torch.where(rewards > 0, rewards, 1.0)
+    weights = torch.where(correct & (rewards > 0), torch.maximum(weights, lifted), weights)
+    return torch.where(~correct & (rewards >= 0), 1.0, weights)
+
+
+def matched(rollouts: Rollouts, weights: Tensor, target: Tensor) -> Tensor:
+    """Weights (N,) rescaled to `target`'s mean over each group's correct rows (scored rows where none is correct)."""
+    index, correct = rollouts.index, rollouts.is_correct
+    without = index.sum(correct.int())[index.group] == 0
+    rows = correct | (without & rollouts.scored)
+    return weights * (index.mean(target, rows) / index.mean(weights, rows))[index.group]

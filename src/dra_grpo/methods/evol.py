@@ -1,14 +1,12 @@
 """EVOL-RL: correctness decides the sign, novelty the size (arXiv 2509.15194)."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, group_similarity
 
 
-def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") -> Adjusted:
+def evol(rollouts: Rollouts) -> Adjusted:
     """R̃ = ½ + ½u_i if correct, −1 + ½u_i if wrong, −1 without an answer; u the novelty, min-max scaled in its class.
 
     Novelty is 1 − ½·mean_j S_ij over its class − ½·max_j S_ij over all, S the cosine clamped to [0, 1] and a class the
@@ -17,7 +15,6 @@ def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") ->
     Args:
         rollouts: with embeddings; where they carry answers, a row whose answer is None could not be parsed: it gets −1
             and takes no part in the others' novelty.
-        single: u of a class of one: "middle" is ½; "best" is 1, as in the released code.
 
     Returns:
         `Adjusted` at the reward stage, blind to the size of R; a group of one scored row keeps its R.
@@ -29,7 +26,8 @@ def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") ->
         tensor([ 0.5000,  0.5000,  1.0000, -0.7500])
 
     Source: arXiv 2509.15194; YujunZhou/EVOL-RL, `semantic_novelty.py`. Different here: correctness is given and not
-    the group's majority; and the one parsable row of a group keeps its place, where the released code gives it −1.
+    the group's majority; u of a class of one is ½, there 1; and the one parsable row of a group keeps its place, where
+    the released code gives it −1.
     """
     parsed = torch.ones_like(rollouts.scored)
     if rollouts.answers is not None:
@@ -48,8 +46,6 @@ def evol(rollouts: Rollouts, *, single: Literal["middle", "best"] = "middle") ->
             spread = novelty.masked_fill(~members, -torch.inf).amax(1, keepdim=True) - low
             # What is left of copies after rounding is no novelty.
             unit = torch.where(members & (spread > 1e-6), (novelty - low) / spread, unit)
-            if single == "best":
-                unit = unit.masked_fill(members & (members.sum(1, keepdim=True) == 1), 1.0)
         rewards = torch.where(correct, 0.5 + unit / 2, unit / 2 - 1).masked_fill(~valid, -1.0)
         return torch.where(scored.sum(1, keepdim=True) == 1, torch.nan, rewards)
 

@@ -7,9 +7,6 @@ from torch import Tensor
 
 from dra_grpo.core import Adjusted, Rollouts, group_similarity
 from dra_grpo.core.combinatorics import generator
-from dra_grpo.errors import UsageError
-
-SemiDefinite = Literal["cosine", "cosine_shifted", "prompt_centred", "rbf"]
 
 EXACT = 10
 """Largest G whose 2^G subsets are enumerated for Shapley values; in larger groups they are sampled."""
@@ -19,7 +16,7 @@ def logdet_marginal(
     rollouts: Rollouts,
     *,
     credit: Literal["leave_one_out", "shapley"] = "leave_one_out",
-    kernel: SemiDefinite = "cosine",
+    kernel: Literal["cosine", "cosine_shifted", "prompt_centred", "rbf"] = "cosine",
     samples: int = 256,
     seed: int = 0,
     step: int = 0,
@@ -37,9 +34,6 @@ def logdet_marginal(
     Returns:
         `Adjusted` at the reward stage. A reward below 0 has no volume and stays; so does the R of a group of one.
 
-    Raises:
-        ValueError: `samples` below 1.
-
     Example:
         >>> S = torch.tensor([[1., .9, .8, .2], [.9, 1., .7, .1], [.8, .7, 1., .3], [.2, .1, .3, 1.]])
         >>> rewards, groups = torch.tensor([1., 1., 0., 1.]), torch.zeros(4, dtype=torch.long)
@@ -49,8 +43,6 @@ def logdet_marginal(
     Source: the family of arXiv 2509.04784 (the group's log det), 2602.01062 (leave-one-out) and 2605.11461 (average
     marginal contribution to a reward-weighted determinant), in our own notation.
     """
-    if samples < 1:
-        raise UsageError(f"samples must be 1 or more; got {samples}")
     index, rewards = rollouts.index, rollouts.precise_rewards
 
     def marginal(embeddings: Tensor, rewards: Tensor, scored: Tensor) -> Tensor:

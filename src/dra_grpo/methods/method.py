@@ -82,7 +82,7 @@ class Method:
                 looks.append(self)
                 return self.scored & (self.rewards > 0)
 
-        self._rehearse(Watched, 3, options)
+        self._rehearse(Watched, 3, options, RICH_FIELDS)
         return bool(looks) or "correct" in self.needs(**options)
 
     def check(self, available: Collection[str] = RICH_FIELDS, group_size: int | None = None, **options: Any) -> None:
@@ -106,8 +106,7 @@ class Method:
         """
         adjusted = self._rehearse(Rollouts, group_size or 2, options, available)
         if group_size is not None and not adjusted.to_advantages().any():
-            settings = self._settings(options)
-            of_k = f" with k={settings['k']}" if "k" in settings else ""
+            of_k = f" with k={self._settings(options)['k']}" if "k" in self.options else ""
             raise UsageError(
                 f"method {self.name!r}{of_k} gives every completion in a group of {group_size} the advantage 0: "
                 "sample more completions a prompt, or lower k where there is one"
@@ -146,9 +145,7 @@ class Method:
             check_option(known[name], value, f"method {self.name!r}")
         return {**self.options, **options}
 
-    def _rehearse(
-        self, kind: type[Rollouts], G: int, options: Mapping[str, Any], available: Collection[str] = RICH_FIELDS
-    ) -> Adjusted:
+    def _rehearse(self, kind: type[Rollouts], G: int, options: dict[str, Any], available: Collection[str]) -> Adjusted:
         """Run on two made-up groups of G: one completion is correct, and all but one are."""
         correct = torch.cat([torch.arange(G) < 1, torch.arange(G) < G - 1])
         angle, words = torch.linspace(0, 1.5, 2 * G), [str(right) for right in correct.tolist()]
@@ -180,7 +177,7 @@ def method(
         >>> halved(Rollouts([1., 0.], ["a", "a"])).rewards
         tensor([0.5000, 0.0000])
     """
-    fields = (needs,) if isinstance(needs, str) else tuple(needs)
+    fields = (needs,) if isinstance(needs, str) else needs
     return lambda function: Method(name or function.__name__, function, stage, fields, source)
 
 
@@ -191,7 +188,5 @@ def as_method(value: Any) -> Method:
         UsageError: it is something else, such as a plain function.
     """
     if not isinstance(value, Method):
-        raise UsageError(
-            f"method is {value!r:.60}; expected a name of METHODS or a function with @dra_grpo.method(...) above it"
-        )
+        raise UsageError(f"method is {value!r:.60}; expected a name of METHODS or a function with @dra_grpo.method()")
     return value

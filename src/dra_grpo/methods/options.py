@@ -13,18 +13,14 @@ from dra_grpo.errors import UsageError
 @cache
 def parameters(*functions: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Keyword-only parameters of all `functions` by name; of two with one name, the last."""
-    found = {}
-    for function in functions:
-        try:
-            signature = inspect.signature(function, eval_str=True)
-        except NameError:  # annotations that only a type checker resolves
-            signature = inspect.signature(function)
-        found |= {p.name: p for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY}
-    return found
+    found = [p for function in functions for p in inspect.signature(function).parameters.values()]
+    return {p.name: p for p in found if p.kind is p.KEYWORD_ONLY}
 
 
 def check_option(parameter: inspect.Parameter, value: Any, owner: str) -> None:
-    """Raise UsageError unless `value` is of the parameter's type, or of its default's where it has none.
+    """Raise UsageError unless `value` is of the parameter's annotated type; a whole number must be 0 or more.
+
+    Without an annotation, or with one that `from __future__ import annotations` made a string, anything goes.
 
     Example:
         >>> def sized(*, size: Literal["s", "m"] | None = None): ...
@@ -34,7 +30,7 @@ def check_option(parameter: inspect.Parameter, value: Any, owner: str) -> None:
     """
     kind = parameter.annotation
     if kind is parameter.empty or isinstance(kind, str):
-        kind = object if parameter.default is None else type(parameter.default)
+        return
     kinds = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
     if not any(_fits(value, kind) for kind in kinds):
         expected = " or ".join(map(_called, kinds))
@@ -46,12 +42,12 @@ def _fits(value: Any, kind: Any) -> bool:
         return value in get_args(kind)
     if kind in (int, float):
         number = isinstance(value, int | kind) and not isinstance(value, bool)
-        return number and math.isfinite(value)
+        return number and math.isfinite(value) and (kind is float or value >= 0)
     return kind is Any or isinstance(value, get_origin(kind) or kind)
 
 
 def _called(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
-    names = {bool: "true or false", int: "a whole number", float: "a finite number", str: "a name", NoneType: "None"}
+    names = {bool: "true or false", int: "a whole number ≥ 0", float: "a finite number", str: "text", NoneType: "None"}
     return names.get(kind, "a function")

@@ -4,7 +4,6 @@ import torch
 
 from dra_grpo.core import Adjusted, Rollouts
 from dra_grpo.core.combinatorics import miss_probability
-from dra_grpo.errors import UsageError
 
 
 def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
@@ -18,9 +17,6 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
         `Adjusted` at the advantage stage; 0 where σ = 0 (no correct completion, or fewer than k wrong ones) and in
         groups of k or fewer (`Method.check` refuses a k that is not below the group size).
 
-    Raises:
-        ValueError: k below 1.
-
     Example:
         >>> correct = torch.tensor([1., 1., 0., 0., 0., 0., 0., 0.])
         >>> pass_at_k(Rollouts(correct, torch.zeros(8, dtype=torch.long)), k=2).advantages[[0, 7]]
@@ -28,8 +24,6 @@ def pass_at_k(rollouts: Rollouts, *, k: int = 4) -> Adjusted:
 
     Source: arXiv 2508.10751; RUCAIBox/Passk_Training, `calc_adv`, which adds 1e-6 to σ.
     """
-    if k < 1:
-        raise UsageError(f"k must be 1 or more; got {k}")
     index = rollouts.index
     n, c = index.sum(rollouts.scored.long()), index.sum(rollouts.is_correct.long())
     miss = miss_probability(n, c, k)

@@ -26,7 +26,7 @@ def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
     Source: arXiv 2506.02355; AndreHe02/rewarding-unlikely-release, `_compute_advantages`. As there, rewards below 0
     are scaled too. Different here: equal log-probabilities share the mean of their ranks; there, order breaks ties.
     """
-    logprobs, index = rollouts.given("logprobs"), rollouts.index
+    logprobs, index = rollouts.logprobs, rollouts.index
     known = rollouts.scored & ~logprobs.isnan()
     unknown = int((rollouts.scored & ~known).sum())
     if unknown:
