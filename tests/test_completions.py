@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from dra_grpo.completions import completion_text, has_images, part, policy_text
-from dra_grpo.embedders import NgramEmbedder
 from dra_grpo.errors import UsageError
 
 PARTS = {
@@ -10,14 +9,12 @@ PARTS = {
     "thought and answer": ("<think>2 + 2</think><answer>4</answer>", "2 + 2", "4"),
     "the template opened the thinking": ("2 + 2</think>It is 4", "2 + 2", "It is 4"),
     "thinking never ended": ("<think>2 + 2 is", "<think>2 + 2 is", ""),
-    "words before the thinking": ("Well. <think>2 + 2</think>4", "2 + 2", "4"),
     "two answers": ("<think>t</think><answer>5</answer>no, <answer>4</answer>", "t", "4"),
     "answer never closed": ("<think>t</think><answer>4", "t", "<answer>4"),
     "a second answer never closed": ("<answer>5</answer> or <answer>4", *["<answer>5</answer> or <answer>4"], "5"),
     "closing tag alone": ("</answer>4", "</answer>4", "</answer>4"),
     "thought twice": ("<think>a</think>b<think>c</think>d", "a</think>b<think>c", "d"),
     "empty parts": ("<think></think><answer></answer>", "", ""),
-    "empty": ("", "", ""),
 }
 
 
@@ -42,8 +39,6 @@ def calling(name, arguments, id="1"):
 TOOL = {"role": "tool", "name": "add", "content": "the tool says 42"}
 # a chat -> all that the policy wrote, its thinking, its answer, what a reward grades
 CHATS = {
-    "content": ([assistant("It is 42")], "It is 42", "It is 42", "It is 42", "It is 42"),
-    "tags in the content": ([assistant("<think>6 * 7</think>42")], "<think>6 * 7</think>42", "6 * 7", "42", None),
     "reasoning_content": ([assistant("42", reasoning_content="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
     "thinking": ([assistant("42", thinking="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
     "reasoning": ([assistant("42", reasoning="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
@@ -71,21 +66,7 @@ CHATS = {
 def test_chats(chat, written, think, answer, graded):
     assert policy_text(chat) == part(chat) == written
     assert (part(chat, "think"), part(chat, "answer")) == (think, answer)
-    assert completion_text(chat) == (written if graded is None else graded)
-
-
-@pytest.mark.parametrize(
-    "one, other",
-    [
-        ({"tool_calls": calling("add", {"a": 1})}, {"tool_calls": calling("add", {"a": 2})}),
-        ({"tool_calls": calling("add", {"a": 1})}, {"tool_calls": calling("sub", {"a": 1})}),
-        ({"reasoning_content": "six sevens"}, {"reasoning_content": "by trial"}),
-    ],
-    ids=["arguments", "name", "chain of thought"],
-)
-def test_what_differs_before_the_answer_is_no_copy(one, other):
-    rows = NgramEmbedder().encode([policy_text([assistant(**way), TOOL, assistant("42")]) for way in (one, other)])
-    assert rows[0] @ rows[1] < 0.98
+    assert completion_text(chat) == graded
 
 
 def test_ids_and_the_order_of_arguments_make_no_difference():

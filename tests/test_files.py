@@ -1,8 +1,5 @@
 """Records survive whatever characters they hold, and a kill in the middle of a line."""
 
-import json
-from pathlib import Path
-
 import pytest
 
 from dra_grpo.errors import UsageError
@@ -72,8 +69,3 @@ def test_what_is_no_object_is_named(tmp_path, content, message):
     lines.write_text('{"step": 1}\n' + content + "\n")
     with pytest.raises(UsageError, match=rf"line 2.*{message.partition(':')[0]}"):
         json_lines(lines)
-
-
-def test_paths_are_written_as_text(tmp_path):
-    write_json(tmp_path / "a.json", {"path": Path("x/y"), "text": "é"})
-    assert json.loads((tmp_path / "a.json").read_bytes()) == {"path": "x/y", "text": "é"}

@@ -78,12 +78,6 @@ def test_by_tokens_the_prompt_takes_its_place(tiny_model):
     assert by_characters.embed(["x" * 100, "short"]).truncated.tolist() == [True, False]
 
 
-def test_built_by_name():
-    built = ChunkedEmbedder("ngram", 30, unit="characters", embedder_options={"dimension": 64})
-    by_hand = ChunkedEmbedder(NgramEmbedder(dimension=64), 30, unit="characters")
-    assert torch.equal(built.encode([passage(30)]), by_hand.encode([passage(30)]))
-
-
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -1,7 +1,5 @@
 """What every text embedder must do; a new one joins by a line in `NAMES` and in the fixture `encoders`."""
 
-import random
-
 import pytest
 import torch
 
@@ -61,15 +59,6 @@ def test_no_texts(embedder):
     assert embedder.encode([]).shape == (0, dimension)
     assert embedder.encode([]).dtype == torch.float32
     assert embedder.embed([]).truncated.shape == (0,)
-
-
-def test_order_of_texts_is_order_of_rows(embedder):
-    texts = PLAIN + ODD + LONG
-    order = random.Random(0).sample(range(len(texts)), len(texts))
-    rows, truncated = embedder.embed(texts)
-    shuffled = embedder.embed([texts[i] for i in order])
-    torch.testing.assert_close(shuffled.rows, rows[order], atol=2e-6, rtol=0)
-    assert torch.equal(shuffled.truncated, truncated[order])
 
 
 def test_a_row_depends_on_its_text_alone(embedder):

@@ -1,4 +1,3 @@
-import pickle
 from pathlib import Path
 from runpy import run_path
 
@@ -75,8 +74,3 @@ def test_max_characters_cuts_and_marks(server):
     assert truncated.tolist() == [False, True, False]
     torch.testing.assert_close(rows[0], rows[1])
     assert max(len(text) for request in server.log for text in request["input"]) == 5
-
-
-def test_pickles(server):
-    copy = pickle.loads(pickle.dumps(HttpEmbedder(server.url, "letters")))
-    torch.testing.assert_close(copy.encode(TEXTS), expected(TEXTS))

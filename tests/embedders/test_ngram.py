@@ -78,13 +78,6 @@ def test_known_numbers():
     assert {int(i): round(float(row[i]) * math.sqrt(3), 5) for i in row.nonzero()} == {2: -1.0, 26: 1.0, 42: -1.0}
 
 
-def test_empty_texts_are_alike_and_like_nothing_else():
-    rows = NgramEmbedder().encode(["", "", "the end", "no"])
-    similarity = rows @ rows.T
-    assert similarity[0, 1] == pytest.approx(1)
-    assert similarity[0, 2:].abs().max() < 0.2
-
-
 def test_blocks_change_nothing(monkeypatch):
     whole = NgramEmbedder().encode(TEXTS)
     monkeypatch.setattr("dra_grpo.embedders.ngram._BLOCK", 7)

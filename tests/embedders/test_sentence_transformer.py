@@ -1,12 +1,10 @@
-import json
 from importlib.util import find_spec
-from shutil import copytree
 
 import pytest
 import torch
 from torch.nn.functional import normalize
 
-from dra_grpo.embedders import MiniLMEmbedder, SentenceTransformerEmbedder, as_embedder
+from dra_grpo.embedders import MiniLMEmbedder, SentenceTransformerEmbedder
 from dra_grpo.errors import MissingExtra, UsageError
 
 pytestmark = pytest.mark.skipif(find_spec("sentence_transformers") is None, reason="needs the extra 'embed'")
@@ -57,22 +55,6 @@ def test_the_prompt_is_put_before_and_counts(tiny_model):
     assert prompted.embed(["x" * 21, "x" * 22]).truncated.tolist() == [False, True]
 
 
-def test_truncated_without_a_fast_tokenizer(embedder, tmp_path):
-    """ByT5's tokenizer is Python and forgets what it cut."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
-    from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
-
-    T5EncoderModel(T5Config(vocab_size=384, d_model=16, d_kv=4, d_ff=16, num_layers=1, num_heads=2)).save_pretrained(
-        tmp_path
-    )
-    ByT5Tokenizer(model_max_length=32).save_pretrained(tmp_path)
-    modules = [Transformer(str(tmp_path), max_seq_length=32), Pooling(16, "mean")]
-    SentenceTransformer(modules=modules, device="cpu").save(str(tmp_path / "model"))
-    byte_level = SentenceTransformerEmbedder(str(tmp_path / "model"), device="cpu")
-    assert byte_level.embed(["x" * 31, "x" * 32, "é" * 16]).truncated.tolist() == [False, True, True]
-
-
 def test_an_empty_text_has_a_row_where_there_are_no_special_tokens(bare_model):
     embedder = SentenceTransformerEmbedder(bare_model, device="cpu")
     assert embedder.encode(["", "a", ""]).norm(dim=1).tolist() == pytest.approx([1, 1, 1], abs=1e-6)
@@ -89,18 +71,6 @@ def test_half_precision_gives_float32(tiny_model):
     rows = embedder.encode(TEXTS)
     assert rows.dtype == torch.float32
     torch.testing.assert_close(rows.norm(dim=1), torch.ones(len(TEXTS)))
-
-
-def test_code_that_comes_with_a_model_is_not_run_unasked(tiny_model, tmp_path):
-    model = copytree(tiny_model, tmp_path / "model")
-    marker = tmp_path / "ran"
-    (model / "own.py").write_text(f"open({str(marker)!r}, 'w')\nfrom torch.nn import Module\nclass Own(Module): ...\n")
-    modules = json.loads((model / "modules.json").read_text())
-    modules.append({"idx": 2, "name": "2", "path": "", "type": "own.Own"})
-    (model / "modules.json").write_text(json.dumps(modules))
-    with pytest.raises(UsageError, match=r"'sentence-transformer' refuses embedder_options .*trust_remote_code=True"):
-        as_embedder("sentence-transformer", {"model": str(model)})
-    assert not marker.exists()
 
 
 def test_missing_packages_name_their_extra(monkeypatch):

