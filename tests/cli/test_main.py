@@ -4,69 +4,68 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import torch
 
 from dra_grpo.cli.doctor_command import _hub
-from dra_grpo.cli.main import COMMANDS
+from dra_grpo.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 
 
-def dra_grpo(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "dra_grpo", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        check=False,
-    )
+@pytest.fixture
+def said(capsys, monkeypatch):
+    """A function that gives exit code, output and errors of a command in the root of the checkout."""
+    monkeypatch.chdir(ROOT)
+
+    def call(*arguments):
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        return code, *capsys.readouterr()
+
+    return call
 
 
-def test_help_lists_every_command_without_loading_any():
-    finished = dra_grpo()
-    assert finished.returncode == 0
-    assert all(name in finished.stdout for name in COMMANDS)
+def test_help_lists_every_command():
+    finished = subprocess.run([sys.executable, "-m", "dra_grpo"], capture_output=True, text=True, check=True)
+    assert all(f"\n  {name} " in finished.stdout for name in COMMANDS)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help(command):
-    finished = dra_grpo(command, "--help")
-    assert finished.returncode == 0
-    assert finished.stdout.startswith("usage: dra-grpo " + command)
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "train"])
+def test_every_command_has_help(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: dra-grpo {command}")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["trian"], "unknown command 'trian'; did you mean 'train'?"),
-        (["list", "methds"], "invalid choice: 'methds'"),
-        (["doctor", "a", "b"], "dra-grpo doctor"),
-        (["report", "nowhere"], "nowhere holds no run"),
-        (["report"], "the following arguments are required"),
-        (["pretrain", "chess"], "invalid choice: 'chess'"),
-        (["train", "--config", "nope.yaml"], "'nope.yaml' cannot be read"),
-        (
-            ["train", "--config", "recipes/countdown.yaml", "--model_name_or_path", "./no/such/model"],
-            "no model folder at './no/such/model'",
-        ),
-        (["train", "--config", "recipes/countdown.yaml", "--reward_funcs", "contdown"], "did you mean 'countdown'?"),
-        (["train", "--config", "recipes/countdown.yaml", "--embedder", "ngrma"], "did you mean 'ngram'?"),
-        (["train", "--config", "recipes/countdown.yaml", "--task", "countdwn"], "did you mean 'countdown'?"),
+        ("trian", "unknown command 'trian'; did you mean 'train'?"),
+        ("list methds", "invalid choice: 'methds'"),
+        ("doctor a b", "unrecognized arguments: a b; see `dra-grpo doctor --help`"),
+        ("report nowhere", "nowhere holds no run"),
+        ("report", "the following arguments are required"),
+        ("report nowhere --again other", "unrecognized arguments: --again other"),
+        ("pretrain countdown --ste 5", "unrecognized arguments: --ste 5"),
+        ("train --config nope.yaml", "'nope.yaml' cannot be read"),
+        ("train --config countdown --model_name_or_path ./no/such/model", "no model folder at './no/such/model'"),
+        ("train --config recipes/countdown.yaml --reward_funcs contdown", "did you mean 'countdown'?"),
+        ("train --config countdown --embedder ngrma", "did you mean 'ngram'?"),
+        ("train --config countdown --task countdwn", "did you mean 'countdown'?"),
     ],
 )
-def test_what_can_be_mended_is_one_line_and_exit_code_2(tmp_path, arguments, message):
-    more = ["--output_dir", str(tmp_path / "run")] if arguments[0] == "train" else []
-    finished = dra_grpo(*arguments, *more, HF_HUB_OFFLINE="1", PYTHONWARNINGS="ignore")
-    assert finished.returncode == 2
-    last = finished.stderr.strip().splitlines()[-1]
-    assert last.startswith("dra-grpo: error: ")
-    assert message in last
-    assert "Traceback" not in finished.stderr
+def test_what_can_be_mended_is_one_line_and_exit_code_2(tmp_path, said, arguments, message):
+    more = ["--output_dir", tmp_path / "run"] if "train" in arguments.split() else []
+    code, _, errors = said(*arguments.split(), *more)
+    assert code == 2
+    assert errors.startswith("dra-grpo: error: ")
+    assert errors.index("\n") == len(errors) - 1
+    assert message in errors
 
 
 def test_a_missing_extra_is_named(tmp_path):
@@ -76,38 +75,39 @@ def test_a_missing_extra_is_named(tmp_path):
         "hidden = ('trl', 'transformers', 'matplotlib')\n"
         "def find_spec(name, path=None, target=None):\n"
         "    return None if name.partition('.')[0] in hidden else found(name, path, target)\n"
-        "PathFinder.find_spec = find_spec\n"
+        "PathFinder.find_spec = staticmethod(find_spec)\n"
     )
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "dra/raw_reward": 0.5}\n')
-    hidden = {"PYTHONPATH": str(tmp_path)}
-    for arguments, extra in (
-        (["train", "--config", "recipes/countdown.yaml"], "trl"),
-        (["report", str(tmp_path)], "report"),
-    ):
-        finished = dra_grpo(*arguments, **hidden)
+    hidden = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    for arguments, extra in ((["train", "--help"], "trl"), (["report", str(tmp_path)], "report")):
+        finished = subprocess.run(
+            [sys.executable, "-m", "dra_grpo", *arguments], env=hidden, capture_output=True, text=True, check=False
+        )
         assert finished.returncode == 2
         assert f"pip install 'dra-grpo[{extra}]'" in finished.stderr
         assert "Traceback" not in finished.stderr
 
 
-@pytest.mark.parametrize("what", ["methods", "embedders", "tasks", "rewards", "recipes"])
-def test_list(what):
-    finished = dra_grpo("list", what)
-    assert finished.returncode == 0
-    assert max(map(len, finished.stdout.splitlines())) <= 100
-    assert {"methods": "arXiv 2505.09655", "embedders": "minilm", "tasks": "countdown", "rewards": "countdown",
-            "recipes": "paper/dra-grpo"}[what] in finished.stdout  # fmt: skip
+@pytest.mark.parametrize(
+    ("what", "name"),
+    [("methods", "arXiv 2505.09655"), ("embedders", "minilm"), ("tasks", "countdown"), ("rewards", "countdown"),
+     ("recipes", "paper/dra-grpo")],
+)  # fmt: skip
+def test_list(said, what, name):
+    code, text, _ = said("list", what)
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 100
+    assert name in text
 
 
-def test_the_help_of_train_has_every_setting_the_common_ones_first():
-    from dataclasses import fields
-
+def test_the_help_of_train_has_every_setting_the_common_ones_first(said):
     from trl import GRPOConfig, ModelConfig
 
     from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
     from dra_grpo.training.fields import UNREAD
 
-    lines = dra_grpo("train", "--help").stdout.splitlines()
+    lines = said("train", "--help")[1].splitlines()
+    assert lines[0].startswith("usage: dra-grpo train")
     assert max(map(len, lines)) <= 100
     shown = [line.split()[0].removeprefix("--") for line in lines if line.startswith("  --")]
     kinds = (RunConfig, DRAConfig, DatasetConfig, ModelConfig, GRPOConfig)
@@ -135,32 +135,30 @@ def test_doctor_asks_the_hub_that_is_set(monkeypatch):
         assert _hub() == "reachable"
 
 
-def test_doctor_tells_versions_and_what_is_missing():
-    import torch
-
-    finished = dra_grpo("doctor", HF_HUB_OFFLINE="1")
-    assert finished.returncode == 0
-    assert torch.__version__ in finished.stdout
-    assert "offline by HF_HUB_OFFLINE=1" in finished.stdout
-
-
-def test_dry_run_prints_the_resolved_run_and_writes_nothing(tmp_path):
-    out = tmp_path / "run"
-    finished = dra_grpo(
-        "train", "--config", "recipes/countdown.yaml", "--output_dir", str(out), "--dry-run",
-        "--method_options.smi", "logdet", "--gradient_accumulation_steps", "2",
-    )  # fmt: skip
-    assert finished.returncode == 0, finished.stderr
-    assert "smi: logdet" in finished.stdout
-    assert "completions a generation step  512" in finished.stdout
-    assert "peak about" in finished.stdout
-    assert max(map(len, finished.stdout.splitlines())) <= 100
-    assert not out.exists()
+def test_doctor_tells_versions_and_what_is_missing(said, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, text, _ = said("doctor")
+    assert code == 0
+    assert torch.__version__ in text
+    assert "offline by HF_HUB_OFFLINE=1" in text
+    assert "\ntrl " in text.partition("extra")[2]
 
 
-def test_traceback_shows_where_an_error_of_one_line_comes_from():
-    for arguments, environment in ((["--traceback"], {}), ([], {"DRA_GRPO_DEBUG": "1"})):
-        shown = dra_grpo("report", "nowhere", *arguments, **environment)
-        assert shown.returncode == 2
-        assert "Traceback (most recent call last)" in shown.stderr
-        assert shown.stderr.splitlines()[-1].startswith("dra-grpo: error: nowhere holds no ")
+def test_dry_run_prints_the_resolved_run_and_writes_nothing(tmp_path, said):
+    flags = ["--method_options.smi", "logdet", "--gradient_accumulation_steps", "2", "--dry-run"]
+    code, text, _ = said("train", "--config", "countdown", "--output_dir", tmp_path / "run", *flags)
+    assert code == 0
+    assert "smi: logdet" in text
+    assert "completions a generation step  512" in text
+    assert "peak about" in text
+    assert max(map(len, text.splitlines())) <= 100
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("arguments", "debug"), [(["--traceback"], "0"), ([], "1")])
+def test_traceback_shows_where_an_error_of_one_line_comes_from(said, monkeypatch, arguments, debug):
+    monkeypatch.setenv("DRA_GRPO_DEBUG", debug)
+    code, _, errors = said("report", "nowhere", *arguments)
+    assert code == 2
+    assert "Traceback (most recent call last)" in errors
+    assert errors.splitlines()[-1].startswith("dra-grpo: error: nowhere holds no ")

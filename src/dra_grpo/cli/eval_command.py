@@ -6,8 +6,7 @@ from dataclasses import Field, asdict, fields
 from pathlib import Path
 from typing import Any
 
-from dra_grpo.cli.parser import CommandParser
-from dra_grpo.cli.tables import table
+from dra_grpo.cli.tables import CommandParser, table
 from dra_grpo.errors import UsageError, require
 
 DESCRIPTION = """Evaluate a model. Samples are saved as they come; the same command goes on where a run was stopped.

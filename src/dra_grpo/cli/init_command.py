@@ -1,12 +1,10 @@
 """`dra-grpo init`: problems, a reward and a recipe to start from, and a random model that shows that it runs."""
 
-from __future__ import annotations
-
 import json
 from importlib.resources import files
 from pathlib import Path
 
-from dra_grpo.cli.parser import CommandParser
+from dra_grpo.cli.tables import CommandParser
 from dra_grpo.errors import UsageError, require
 
 START = ("problems.jsonl", "my_rewards.py", "run.yaml")
@@ -19,18 +17,16 @@ CHAT_TEMPLATE = (
 )
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str]) -> None:
     """Run `dra-grpo init ARGUMENTS`."""
     parser = CommandParser(prog="dra-grpo init", description=__doc__)
     parser.add_argument("folder", nargs="?", default=".", help="where to write (default: this folder)")
     parser.add_argument("--model", help="your policy, a folder or a Hub name; without it a random one is made")
     chosen = parser.parse_args(arguments)
-    folder = Path(chosen.folder)
-    write_start(folder, chosen.model)
+    write_start(Path(chosen.folder), chosen.model)
     go = "" if chosen.folder == "." else f"cd {chosen.folder} && "
     made = START if chosen.model else (*START, f"{RANDOM_MODEL}/ (it knows nothing and will learn nothing)")
-    print(f"{folder}: wrote {', '.join(made)}\nnext: {go}dra-grpo train --config run.yaml")
-    return 0
+    print(f"{chosen.folder}: wrote {', '.join(made)}\nnext: {go}dra-grpo train --config run.yaml")
 
 
 def write_start(folder: Path, model: str | None = None) -> None:
@@ -39,12 +35,11 @@ def write_start(folder: Path, model: str | None = None) -> None:
     Raises:
         UsageError: one of them is there already, and nothing was written; or the folder cannot be written.
     """
-    written = START if model else (*START, RANDOM_MODEL)
     if not model:
         require("transformers", "trl", "the random model of dra-grpo init")
-    there = [name for name in written if (folder / name).exists()]
-    if there:
-        raise UsageError(f"{folder / there[0]} is there already; nothing was written: name another folder, or move it")
+    for name in START if model else (*START, RANDOM_MODEL):
+        if (folder / name).exists():
+            raise UsageError(f"{folder / name} is there already; nothing was written: name another folder, or move it")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in START:

@@ -1,7 +1,5 @@
 """`dra-grpo COMMAND`: finds the command's module when it is called, so that `--help` costs nothing."""
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib import import_module
@@ -21,6 +19,8 @@ COMMANDS = {
 }
 """name -> what it does; the module is `dra_grpo.cli.NAME_command`, with `run(arguments)`."""
 
+DEBUG = "--traceback, or DRA_GRPO_DEBUG=1 in the environment, shows where an error comes from"
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 input to mend, 130 interrupted.
@@ -31,10 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = [argument for argument in given if argument != "--traceback"]
     debug = len(arguments) < len(given) or os.environ.get("DRA_GRPO_DEBUG", "0") != "0"
     if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: dra-grpo COMMAND [--help] ...\n")
-        for name, purpose in COMMANDS.items():
-            print(f"  {name:10} {purpose}")
-        print("\n--traceback, or DRA_GRPO_DEBUG=1 in the environment, shows where an error comes from")
+        purposes = [f"  {name:10} {purpose}\n" for name, purpose in COMMANDS.items()]
+        print(f"usage: dra-grpo COMMAND [--help] ...\n\n{''.join(purposes)}\n{DEBUG}")
         return 0
     if arguments[0] == "--version":
         print(f"dra-grpo {__version__}")
@@ -54,7 +52,3 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,96 +1,72 @@
 """`dra-grpo train`: resolve, train, evaluate, report."""
 
-from __future__ import annotations
-
 import warnings
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from dra_grpo.analysis.report import write_report
 from dra_grpo.cli.tables import table
-
-if TYPE_CHECKING:
-    from dra_grpo.training.settings import Settings
+from dra_grpo.cli.train_help import train_help
+from dra_grpo.cost import cost_line
+from dra_grpo.training.budget import batch_rows, rehearse
+from dra_grpo.training.directory import is_main_process
+from dra_grpo.training.memory import GIB, estimate, gib, model_shape
+from dra_grpo.training.run import model_path, resolved_yaml, train
+from dra_grpo.training.settings import Settings, parse_settings
 
 
 def run(arguments: list[str]) -> int:
     """Run `dra-grpo train ARGUMENTS`."""
-    if not arguments or "--help" in arguments or "-h" in arguments:
-        from dra_grpo.cli.train_help import train_help
-
-        print(train_help())
-        return 0
     # What transformers 5 tells TRL about names TRL still uses; nobody who runs this can mend it.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
-    from dra_grpo.training.run import train
-    from dra_grpo.training.settings import parse_settings
-
+    if not arguments or "--help" in arguments or "-h" in arguments:
+        print(train_help())
+        return 0
     settings = parse_settings(arguments)
-    _print_changes(settings)
+    if is_main_process():
+        _print_changes(settings)
     if settings.run.dry_run:
         _print_plan(settings)
         return 0
+    output_dir = str(settings.training.output_dir)
     try:
-        figures = train(settings)
+        results = train(settings)
     except KeyboardInterrupt:
-        print(f"\ninterrupted; go on with the same command and --resume ({settings.training.output_dir})")
+        print(f"\ninterrupted; go on with the same command and --resume ({output_dir})")
         return 130
     from accelerate import PartialState
 
     PartialState().destroy_process_group()  # gloo's threads abort a process that ends with them, now and then
-    if figures:
-        _finish(figures, Path(str(settings.training.output_dir)))
+    if results:
+        _print_results(results)
+        print(f"report: {write_report(output_dir)}")
     return 0
 
 
-def _finish(figures: dict[str, Any], output_dir: Path) -> None:
-    """Print what the run came to and write the report."""
-    from dra_grpo.analysis.report import write_report
-    from dra_grpo.cost import cost_line
-
-    def cell(entry: dict[str, float]) -> str:
-        return f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]"
-
-    if "trained" in figures:
-        rows = [
-            [name, cell(figures["base"][name]), cell(figures["trained"][name]), cell(figures["difference"][name])]
-            for name in figures["trained"]
-        ]
-        print(
-            f"\n{figures['problems']} {figures['split']} problems, exact at temperature 1, "
-            "95% intervals over problems:\n"
+def _print_results(results: dict[str, Any]) -> None:
+    """What the run came to."""
+    if "trained" in results:
+        rows = []
+        for name in results["trained"]:
+            sides = [results[side][name] for side in ("base", "trained", "difference")]
+            rows.append([name, *(f"{side['value']:.3f} [{side['low']:.3f}, {side['high']:.3f}]" for side in sides)])
+        title = (
+            f"{results['problems']} {results['split']} problems, exact at temperature 1, 95% intervals over problems"
         )
-        print(table(["figure", "base", "trained", "trained - base"], rows))
-    print(f"\ncost: {cost_line(figures['cost'])}")
-    print(f"report: {write_report(output_dir)}")
+        print(f"\n{title}:\n\n{table(['result', 'base', 'trained', 'trained - base'], rows)}")
+    print(f"\ncost: {cost_line(results['cost'])}")
 
 
 def _print_changes(settings: Settings) -> None:
     """What was given and has no effect, and what a CPU changes in a recipe that is made for GPUs."""
-    from dra_grpo.training.directory import is_main_process, note
-
     for line in settings.without_effect():
-        note(line)
-    if settings.forced and is_main_process():
-        print("on this CPU, the recipe's settings become:\n")
-        print(
-            table(
-                ["setting", "recipe", "here", "why"], [(n, _brief(v), now, why) for n, v, now, why in settings.forced]
-            )
-        )
-        print()
-
-
-def _brief(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else text[:21] + "..."
+        print(f"note: {line}")
+    if settings.forced:
+        rows = table(["setting", "recipe", "here", "why"], settings.forced)
+        print(f"on this CPU, the recipe's settings become:\n\n{rows}\n")
 
 
 def _print_plan(settings: Settings) -> None:
     """What the run comes to and what it will hold in memory, as far as the model's size is known here."""
-    from dra_grpo.training.budget import batch_rows, rehearse
-    from dra_grpo.training.memory import GIB, estimate, gib, model_shape
-    from dra_grpo.training.run import model_path, resolved_yaml
-
     rehearse(settings)
     batch, model = batch_rows(settings), model_path(settings)
     print(f"{resolved_yaml(settings)}\n{table(['the run', ''], batch)}\n")

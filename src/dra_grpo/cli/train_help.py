@@ -1,16 +1,13 @@
 """What `dra-grpo train --help` shows: everything that can be set, in groups, the common ones first."""
 
-from __future__ import annotations
-
 import inspect
 import re
-from collections.abc import Iterator
 from dataclasses import fields
-from importlib.util import find_spec
-from textwrap import fill
+from textwrap import fill, indent
 from typing import Any
 
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
+from dra_grpo.errors import require
 from dra_grpo.training.fields import UNREAD, default, field_types, type_name
 
 USAGE = """usage: dra-grpo train --config RECIPE [--name value ...]
@@ -31,31 +28,26 @@ COMMON = (
 
 
 def train_help() -> str:
-    """Every setting by group, with its type, default and meaning; TRL's where it is installed."""
-    groups = dict(_groups())
-    known = {name: entry for entries in groups.values() for name, entry in entries.items()}
-    lines = [USAGE, "What most runs set:", "", *(known[name] for name in COMMON if name in known)]
-    for title, entries in groups.items():
-        lines += ["", f"{title}:", "", *(entry for name, entry in entries.items() if name not in COMMON)]
-    if not find_spec("trl"):
-        lines += ["", "The settings of model and trainer are TRL's: pip install 'dra-grpo[trl]' shows them here."]
-    return "\n".join(lines)
-
-
-def _groups() -> Iterator[tuple[str, dict[str, str]]]:
-    yield "The adjustment", _entries(DRAConfig)
-    yield "The run", _entries(RunConfig)
-    yield "Problems of your own (task: dataset)", _entries(DatasetConfig)
-    if not find_spec("trl"):
-        return
+    """Every setting by group, with its type, default and meaning."""
+    require("trl", "trl", "dra-grpo train")
     from trl import GRPOConfig, ModelConfig
 
-    yield "The model (TRL's ModelConfig)", _entries(ModelConfig)
-    entries, own = _entries(GRPOConfig), inspect.get_annotations(GRPOConfig)
+    grpo, own = _entries(GRPOConfig), inspect.get_annotations(GRPOConfig)
     vllm = {name for name in own if name.startswith("vllm_")}
-    yield "GRPO (TRL's GRPOConfig)", {name: entries[name] for name in own if name in entries and name not in vllm}
-    yield "Generation by vLLM (TRL's GRPOConfig)", {name: entries[name] for name in own if name in vllm}
-    yield "Training (transformers' TrainingArguments)", {n: entry for n, entry in entries.items() if n not in own}
+    groups = {
+        "The adjustment": _entries(DRAConfig),
+        "The run": _entries(RunConfig),
+        "Problems of your own (task: dataset)": _entries(DatasetConfig),
+        "The model (TRL's ModelConfig)": _entries(ModelConfig),
+        "GRPO (TRL's GRPOConfig)": {name: grpo[name] for name in grpo if name in own and name not in vllm},
+        "Generation by vLLM (TRL's GRPOConfig)": {name: grpo[name] for name in grpo if name in vllm},
+        "Training (transformers' TrainingArguments)": {name: grpo[name] for name in grpo if name not in own},
+    }
+    known = {name: entry for entries in groups.values() for name, entry in entries.items()}
+    lines = [USAGE, "What most runs set:", "", *(known[name] for name in COMMON)]
+    for title, entries in groups.items():
+        lines += ["", f"{title}:", "", *(entry for name, entry in entries.items() if name not in COMMON)]
+    return "\n".join(lines)
 
 
 def _entries(kind: Any) -> dict[str, str]:
@@ -65,9 +57,9 @@ def _entries(kind: Any) -> dict[str, str]:
     for each in fields(kind):
         if each.name in types and each.name not in UNREAD:
             value = default(each)
-            meaning = says.get(each.name) or _first_sentence(each.metadata.get("help", ""))
-            start = "" if value is None or value == {} else f", default {getattr(value, 'value', value)}"
-            wrapped = fill(meaning, 100, initial_indent=" " * 8, subsequent_indent=" " * 8)
+            first_sentence = re.split(r"(?<=\w\w\.) ", " ".join(each.metadata.get("help", "").split()))[0]
+            start = "" if value in (None, {}) else f", default {getattr(value, 'value', value)}"
+            wrapped = indent(fill(says.get(each.name, first_sentence), 92), " " * 8)
             entries[each.name] = f"  --{each.name}  {type_name(types[each.name])}{start}\n{wrapped}"
     return entries
 
@@ -81,7 +73,3 @@ def meanings(kind: type) -> dict[str, str]:
     _, _, attributes = (inspect.getdoc(kind) or "").partition("Attributes:\n")
     found = re.findall(r"^    (\w+): (.*(?:\n     .*)*)", attributes.partition("\n\n")[0], re.MULTILINE)
     return {name: " ".join(text.split()) for name, text in found}
-
-
-def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=\w\w\.) ", " ".join(text.split()))[0]
