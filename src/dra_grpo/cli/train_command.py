@@ -10,7 +10,6 @@ from dra_grpo.cost import cost_line
 from dra_grpo.training.budget import batch_rows, rehearse
 from dra_grpo.training.directory import is_main_process
 from dra_grpo.training.memory import GIB, estimate, gib, model_shape
-from dra_grpo.training.run import model_path, resolved_yaml, train
 from dra_grpo.training.settings import Settings, parse_settings
 
 
@@ -22,6 +21,8 @@ def run(arguments: list[str]) -> int:
         print(train_help())
         return 0
     settings = parse_settings(arguments)
+    from dra_grpo.training.run import train
+
     if is_main_process():
         _print_changes(settings)
     if settings.run.dry_run:
@@ -67,6 +68,8 @@ def _print_changes(settings: Settings) -> None:
 
 def _print_plan(settings: Settings) -> None:
     """What the run comes to and what it will hold in memory, as far as the model's size is known here."""
+    from dra_grpo.training.run import model_path, resolved_yaml
+
     rehearse(settings)
     batch, model = batch_rows(settings), model_path(settings)
     print(f"{resolved_yaml(settings)}\n{table(['the run', ''], batch)}\n")
