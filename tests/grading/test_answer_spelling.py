@@ -3,133 +3,31 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dra_grpo.grading.latex import choice, plain, spelling, tidy, words
+from dra_grpo.grading.latex import choice, spelling, tidy, words
 from dra_grpo.grading.units import without_unit
 
+TABLE = yaml.safe_load(Path(__file__).with_name("spelling.yaml").read_text(encoding="utf-8"))
+CONTROLS = [("1 \t 2", "1 2"), ("\x005\x07", "5"), ("1\x002", "1 2"), ("\u202e5\u200b", "5")]
 
-@pytest.mark.parametrize(
-    "text, tidied",
-    [
-        ("5.", "5"),
-        ("5..", "5"),
-        ("$5$.", "5"),
-        ("$5.$", "5"),
-        (r"\(5\)", "5"),
-        (r"\[5\]", "5"),
-        ("$$5$$", "5"),
-        (r"\$5", "5"),
-        (r"\dfrac12", r"\frac12"),
-        (r"\left(1, 2\right]", "(1, 2]"),
-        (r"\left\{1\right\}", r"\{1\}"),
-        (r"\leftarrow", r"\leftarrow"),
-        (r"\geqslant", r"\ge"),
-        ("$100$,$200$", "100, 200"),
-        (r"10,\!080", "10,080"),
-        (r"11,\! 111,\! 111", "11,111,111"),
-        (r"1{,}000", "1,000"),
-        (r"1\,000", "1,000"),
-        (r"\{1,2\}", r"\{1,2\}"),
-        (r"50\%", "50%"),
-        ("6.022e23", r"6.022 \times 10^{23}"),
-        ("1E-5", r"1 \times 10^{-5}"),
-        ("2e", "2e"),
-        ("e^{2}", "e^{2}"),
-        ("x1e5", "x1e5"),
-        ("−5", "-5"),
-        ("2π", r"2\pi"),
-        ("30°", "30"),
-        (r"30^{\circ}", "30"),
-        (r"30\degree", "30"),
-        (r"30^\degree.", "30"),
-        (r"\text{18 dollars}", "18"),
-        (r"\mathbf{1,000}", "1,000"),
-        (r"\text{\$3.50}", "3.50"),
-        (r"\text{C}", r"\text{C}"),
-        ("50 percent", "50%"),
-        (r"50 \text{ percent}", "50%"),
-        (r"\approx 18", "18"),
-        ("= 18", "18"),
-        (r"\mathbb R", r"\mathbb{R}"),
-        (r"\varnothing", r"\emptyset"),
-        ("1 \t 2", "1 2"),
-        (r"\sin 30^\circ + 1", r"\sin 30^\circ + 1"),
-        ("\x005\x07", "5"),
-        ("1\x002", "1 2"),
-        ("\u202e5\u200b", "5"),
-        ("x_{1}", "x_{1}"),
-        ("", ""),
-        ("$", ""),
-    ],
-)
+
+@pytest.mark.parametrize("text, tidied", [*TABLE["tidy"], *CONTROLS])
 def test_tidy(text: str, tidied: str):
     assert tidy(text) == tidied
 
 
-@pytest.mark.parametrize(
-    "text, number",
-    [
-        (r"15\mbox{ cm}^2", "15"),
-        (r"864 \mbox{ inches}^{2}", "864"),
-        (r"\frac{270}7\text{ degrees}", r"\frac{270}7"),
-        (r"2\pi \text{ cm}", r"2\pi"),
-        (r"5\mathrm{ m}", "5"),
-        ("39 apples", "39"),
-        ("60 km/h", "60"),
-        ("12 sq cm", "12"),
-        ("800 ml", "800"),
-        ("5cm", "5"),
-        (r"5 \text{ cm}^{-1}", "5"),
-        (r"5 \text{ N/m}^2", "5"),
-        (r"5 \text{ kg m}^{-3}", "5"),
-        (r"5 \times 10^{33} \mathrm{ erg s^{-1}}", r"5 \times 10^{33}"),
-        (r"5 \mathrm{ m} / \mathrm{s}^2", "5"),
-        (r"5 \mathrm{J mol^{-1} K^{-1}}", "5"),
-        (r"5 \text{ N}\cdot\text{m}", "5"),
-        (r"5 \frac{\text{m}}{\text{s}^2}", "5"),
-        (r"5 \mu\mathrm{m}", "5"),
-        (r"5 \text{ }\mu\text{m}", "5"),
-        (r"5 \text{ Å}", "5"),
-        (r"5 \text{ J/(kg K)}", "5"),
-        (r"5 \text{ MHz}", "5"),
-        ("5 cm^{-1}", "5"),
-    ],
-)
+@pytest.mark.parametrize("text, number", TABLE["units that come off"])
 def test_units_come_off(text: str, number: str):
     assert without_unit(text) == number
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "6m",
-        "2 n",
-        "2 ab",
-        "5 or six",
-        r"5 \text{ or six}",
-        "2 million",
-        r"2 \text{ million}",
-        "50 percent",
-        r"5\mathrm{i}",
-        r"2\mathrm{e}",
-        "3 factorial",
-        r"\text{(C)}",
-        "cm",
-        r"x \text{ is even}",
-        r"2 \pi",
-        r"5 \text{ (or 6)}",
-        r"5 \text{ (or six)}",
-        r"5 \text{m} \text{or} \text{six}",
-        r"5 \cdot \mathrm{i}",
-        r"2 \text{ pm}",
-        r"5 \frac{\text{x}}{\text{s}}",
-        "5 m/s",
-    ],
-)
+@pytest.mark.parametrize("text", TABLE["no units"])
 def test_what_is_no_unit_stays(text: str):
     assert without_unit(text) == text
 
@@ -165,10 +63,6 @@ def test_spelling_ignores_fonts_and_idle_spaces_alone(left: str, right: str, sam
 )
 def test_words(text: str, word: str | None):
     assert words(text) == word
-
-
-def test_plain_words_lose_brackets_case_and_spaces():
-    assert plain(r"\textbf{( C )}") == plain("(c)") == plain("C.") == "c"
 
 
 @settings(deadline=None)

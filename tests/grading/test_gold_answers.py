@@ -73,12 +73,6 @@ def test_hashes_mark_an_answer_on_the_last_line_alone(raw: str):
     assert read_gold(raw).text == raw.replace("\n", " ")
 
 
-def test_words_are_never_mathematics():
-    assert read_gold(r"\text{(C)}").words == "c"
-    assert read_gold("east").words == "east"
-    assert read_gold("x").words is None
-
-
 def test_a_gold_too_long_to_parse_is_compared_as_text():
     gold = read_gold("x" * (MAX_LENGTH + 1))
     assert gold.long

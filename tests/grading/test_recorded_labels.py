@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,6 @@ import pytest
 from dra_grpo.rewards import accuracy_reward, game24_reward
 
 DATA = Path(os.environ.get("DRA_GRPO_DATA", Path(__file__).parents[3] / "shared" / "data"))
-NUMBER = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?")
 
 # (group, arm): the answer in the box. The label is wrong where the grader is right, and the other way round.
 GRADER_RIGHT = {
@@ -47,20 +45,6 @@ def test_boxed_gsm8k_completions_agree_but_for_seven_that_are_known():
                     disagreements[group["id"], arm] = grade.answer
     assert rows == 3486
     assert disagreements == GRADER_RIGHT | LABEL_RIGHT
-
-
-def test_all_gsm8k_completions_agree_to_99_percent_where_the_last_number_stands_in_for_a_missing_box():
-    rows = agreed = 0
-    for group in groups("gsm8k_re2_x12_s300"):
-        completions = [
-            text if r"\boxed{" in text else rf"\boxed{{{(NUMBER.findall(text) or [''])[-1]}}}"
-            for text in group["completions"]
-        ]
-        scores = accuracy_reward(completions, [group["answer"]] * len(completions))
-        rows += len(scores)
-        agreed += sum(score == label for score, label in zip(scores, group["correct"], strict=True))
-    assert rows == 3600
-    assert agreed == 3579
 
 
 def test_game_of_24_labels_agree_all():
