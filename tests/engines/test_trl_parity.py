@@ -35,7 +35,7 @@ def rollout(prompts, trainer):
     """A user's own generation: fixed tokens, of which an environment wrote the middle one."""
     tokenizer = trainer.processing_class
     prompt_ids = [tokenizer(prompt).input_ids for prompt in prompts]
-    completion_ids = [[3 + row % 5, 4, 5 + row % 3] for row in range(len(prompts))]
+    completion_ids = [tokenizer(("12,", "1,=", "3+=")[row % 3]).input_ids for row in range(len(prompts))]
     logprobs = [[-0.1 * row, float("nan"), -1.0] for row in range(len(prompts))]
     mask = [[1, 0, 1] for _ in prompts]
     return {"prompt_ids": prompt_ids, "completion_ids": completion_ids, "logprobs": logprobs, "env_mask": mask}
