@@ -30,14 +30,6 @@ def test_rewards_of_any_type_are_promoted(random_batch, assert_same, dtype):
     assert_same(found, adjust_rewards(rewards.float(), x[0]), atol=0)
 
 
-@ALL_PAIRS
-@pytest.mark.parametrize("scale", [1e-30, 1e30])
-def test_the_scale_of_the_embeddings_does_not_matter(random_batch, assert_same, smi, kernel, scale):
-    rewards, x = random_batch(G=4, dtype=torch.float32)
-    found = adjust_rewards(rewards, x * scale, smi=smi, kernel=kernel)
-    assert_same(found, adjust_rewards(rewards, x, smi=smi, kernel=kernel), atol=2e-5)
-
-
 @pytest.mark.parametrize("jitter", [1e-3, 1e-5, 1e-6])
 def test_logdet_of_float32_near_copies(loops, jitter):
     """G/jitter magnifies rounding: cosines taken in float32 would be off by .06 at 1e-5 and not definite at 1e-6."""
@@ -56,12 +48,3 @@ def test_gradient_reaches_the_embeddings_and_is_finite(smi, kernel):
     found.rewards[:4].sum().backward()
     assert x.grad.isfinite().all()
     assert torch.equal(x.grad[4], torch.zeros(2))
-
-
-@pytest.mark.parametrize("smi", SMI)
-def test_gradient(random_batch, smi):
-    rewards, x = random_batch(B=2, G=4, seed=7)
-    rewards[0, 0] = torch.nan
-    scored = ~rewards.isnan()
-    x = x.abs().requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: adjust_rewards(rewards, x, smi=smi).weights[scored], (x,))

@@ -29,22 +29,6 @@ def test_equals_a_dict_of_lists(ids):
     assert index.sum(rows).tolist() == [sum(i + 1.0 for i in m) for m in members.values()]
 
 
-def test_pads_and_sums_trailing_dimensions():
-    index = GroupIndex.from_ids(torch.tensor([4, 4, -1]))
-    rows = torch.arange(6.0).view(3, 2)
-    assert index.pad(rows).tolist() == [[[4.0, 5.0], [0.0, 0.0]], [[0.0, 1.0], [2.0, 3.0]]]
-    assert index.sum(rows).tolist() == [[4.0, 5.0], [2.0, 4.0]]
-    assert torch.equal(index.unpad(index.pad(rows)), rows)
-
-
-def test_mean_over_some_rows_ignores_the_others():
-    index = GroupIndex.from_ids(torch.tensor([0, 0, 1, 1, 2]))
-    rows = torch.tensor([1.0, torch.nan, 2.0, 4.0, torch.nan])
-    mean = index.mean(rows, ~rows.isnan())
-    assert mean[:2].tolist() == [1.0, 3.0]
-    assert mean[2].isnan()
-
-
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_group_similarity_is_padded_and_blind_to_the_unscored(kernel):
     g = torch.Generator().manual_seed(0)

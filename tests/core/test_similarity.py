@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dra_grpo.core.similarity import KERNELS, cosine_similarity, rbf, unit_rows
+from dra_grpo.core.similarity import KERNELS, cosine_similarity, rbf
 
 deterministic = settings(derandomize=True, deadline=None, max_examples=40, database=None)
 ALL_KERNELS = pytest.mark.parametrize("kernel", KERNELS)
@@ -69,13 +69,6 @@ def test_rows_of_different_scale(kernel):
     torch.testing.assert_close(KERNELS[kernel](x * scale), KERNELS[kernel](x), atol=2e-6, rtol=0)
 
 
-@ALL_KERNELS
-def test_diagonal_is_exactly_one(kernel):
-    x = random_rows(7, 33, dtype=torch.float32)
-    x[2] = 0
-    assert (KERNELS[kernel](x).diagonal() == 1).all()
-
-
 @pytest.mark.parametrize("kernel", POSITIVE_SEMIDEFINITE)
 def test_positive_semidefinite(kernel):
     x = random_rows(3, 12, 4)
@@ -89,11 +82,6 @@ def test_low_precision_is_computed_in_float32(dtype):
     found = cosine_similarity(x)
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, cosine_similarity(x.float()), atol=1e-7, rtol=0)
-
-
-def test_float16_may_overflow_its_own_range():
-    x = torch.tensor([[6e4, 6e4, 0.0], [6e4, 0.0, 6e4]], dtype=torch.float16)
-    assert cosine_similarity(x)[0, 1].item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_autocast_does_not_lower_the_precision():
@@ -149,10 +137,3 @@ def test_gradient_is_finite_at_zero_vectors_and_copies(kernel):
     x = torch.tensor([[0.0, 0.0], [1.0, 2.0], [1.0, 2.0], [-1.0, 0.5], [0.0, 0.0]], requires_grad=True)
     KERNELS[kernel](x).square().sum().backward()
     assert x.grad.isfinite().all()
-
-
-def test_gradient_of_unit_rows_is_zero_at_a_zero_vector():
-    x = torch.tensor([[0.0, 0.0], [3.0, 4.0]], requires_grad=True)
-    (unit_rows(x) * torch.tensor([1.0, 2.0])).sum().backward()
-    assert torch.equal(x.grad[0], torch.zeros(2))
-    torch.testing.assert_close(x.grad[1], torch.tensor([(16 - 24) / 125, (18 - 12) / 125]))

@@ -51,7 +51,7 @@ def test_equals_the_definition(loops, smi, example):
 
 
 @ALL_SMI
-@pytest.mark.parametrize("G", [6, 17, 64])
+@pytest.mark.parametrize("G", [17, 64])
 def test_equals_the_definition_on_larger_groups(loops, smi, G):
     similarity = cosines(G, 8, seed=G)
     company = torch.rand(G, generator=torch.Generator().manual_seed(G)) < 0.6
@@ -96,16 +96,6 @@ def test_a_copy_raises_the_smi(smi):
 
 
 @ALL_SMI
-def test_a_row_alone_has_no_smi(smi):
-    similarity = cosines(4, 6)
-    assert SMI[smi](similarity[:1, :1]).tolist() == [0.0]
-    assert SMI[smi](similarity, company=torch.zeros(4, dtype=torch.bool)).tolist() == [0.0] * 4
-    only = SMI[smi](similarity, company=torch.tensor([False, True, False, False]))
-    assert only[1] == 0
-    assert only[0] != 0
-
-
-@ALL_SMI
 def test_no_groups(smi):
     assert SMI[smi](torch.ones(0, 4, 4)).shape == (0, 4)
 
@@ -119,24 +109,11 @@ def test_gradient(smi):
 
 
 @ALL_SMI
-def test_gradient_is_finite_at_copies_and_zero_vectors(smi):
-    x = torch.tensor([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0], [-2.0, 1.0]], requires_grad=True)
-    SMI[smi](cosine_similarity(x)).sum().backward()
-    assert x.grad.isfinite().all()
-
-
-@ALL_SMI
 def test_shapes_that_do_not_fit(smi):
     with pytest.raises(UsageError, match=r"similarity must be square, shape \(\.\.\., G, G\); got \(3, 4\)"):
         SMI[smi](torch.ones(3, 4))
     with pytest.raises(UsageError, match=r"got \(3,\)"):
         SMI[smi](torch.ones(3))
-
-
-def test_graph_cut_reads_nothing_of_outsiders_or_itself():
-    similarity = torch.tensor([[torch.nan, 0.5, torch.nan], [0.5, torch.inf, torch.nan], [0.1, 0.2, torch.nan]])
-    company = torch.tensor([True, True, False])
-    torch.testing.assert_close(graph_cut(similarity, company), torch.tensor([0.5, 0.5, 0.3]))
 
 
 @pytest.mark.parametrize("D", [1, 3, 64])
@@ -167,15 +144,6 @@ def test_gradient_of_linear_graph_cut():
     assert torch.autograd.gradcheck(lambda x: graph_cut_of_rows(x.view(2, 3, 3), company), (x,))
 
 
-@given(example=group())
-@deterministic
-def test_facility_location_is_graph_cut_plus_the_nearest(example):
-    similarity, _ = example
-    if len(similarity) > 1:
-        nearest = similarity.masked_fill(torch.eye(len(similarity), dtype=torch.bool), -torch.inf).amax(-1)
-        torch.testing.assert_close(facility_location(similarity), graph_cut(similarity) + nearest)
-
-
 def test_facility_location_outside_unit_diagonals(loops):
     """Where an entry exceeds the diagonal the identity with graph cut fails; the definition does not."""
     g = torch.Generator().manual_seed(6)
@@ -183,10 +151,6 @@ def test_facility_location_outside_unit_diagonals(loops):
     similarity = similarity + similarity.mT
     for S, found in zip(similarity, facility_location(similarity), strict=True):
         assert found.tolist() == pytest.approx(loops.smi["facility_location"](S.tolist(), range(5)), abs=1e-12)
-
-
-def test_logdet_is_never_negative():
-    assert logdet(torch.eye(8) + 1e-9).min() >= 0
 
 
 @pytest.mark.parametrize("jitter", [1e-6, 1e-3, 0.1])

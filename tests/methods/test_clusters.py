@@ -52,13 +52,7 @@ def test_a_callable_is_asked_once_for_each_pair_of_different_scored_texts_of_a_g
         asked.append((a, b))
         return a[0] == b[0]
 
-    assert cluster_size(rollouts, clusters=same_start)[[0, 1, 2, 3, 5]].tolist() == [
-        3,
-        3,
-        1,
-        3,
-        1,
-    ]
+    assert cluster_size(rollouts, clusters=same_start)[[0, 1, 2, 3, 5]].tolist() == [3, 3, 1, 3, 1]
     assert sorted(asked) == [("ab", "ac"), ("ab", "xy"), ("ac", "xy")]
 
 

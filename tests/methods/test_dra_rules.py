@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dra_grpo import adjust_rewards, grpo_advantages
+from dra_grpo import adjust_rewards
 from dra_grpo.core import group_similarity
 from dra_grpo.core.redundancy import similarity_spread
 
@@ -64,16 +64,6 @@ def test_a_correct_reward_below_a_wrong_one_is_not_raised():
     torch.testing.assert_close(adjusted.rewards, torch.tensor([0.3, 0.3, 0.5]))
 
 
-@pytest.mark.parametrize("scale", ["group", "batch", "none"])
-def test_the_std_floor_divides_where_sigma_is_below_it(scale, rich):
-    rewards, groups = rich().rewards, rich().groups
-    plain = grpo_advantages(rewards, groups, scale)
-    torch.testing.assert_close(grpo_advantages(rewards, groups, scale, std_floor=0.0), plain)
-    floored = grpo_advantages(rewards, groups, scale, std_floor=100.0)
-    centred = grpo_advantages(rewards, groups, "none")
-    torch.testing.assert_close(floored, centred if scale == "none" else centred / (100 + 1e-4))
-
-
 @pytest.mark.parametrize("method", ["dra", "permuted", "random", "dra-robust"])
 def test_the_std_floor_of_the_options_takes_effect(method):
     embeddings = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
@@ -81,18 +71,3 @@ def test_the_std_floor_of_the_options_takes_effect(method):
     centred = adjusted.rewards - adjusted.rewards.mean()
     torch.testing.assert_close(adjusted.to_advantages(), centred / (5 + 1e-4))
     torch.testing.assert_close(adjusted.to_advantages(scale="none"), centred)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"negative": "flip"}, "method 'dra': negative is 'flip'; expected 'scale' or 'keep' or 'mirror'"),
-        ({"wrong": "mirror"}, "method 'dra': wrong is 'mirror'; expected 'scale' or 'keep'"),
-        ({"normalize": "sum"}, "method 'dra': normalize is 'sum'; expected 'mean' or None"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
-def test_impossible_options_are_refused(options, message):
-    with pytest.raises(ValueError) as error:
-        adjust_rewards(torch.ones(2), torch.ones(2, 2), **options)
-    assert str(error.value) == message

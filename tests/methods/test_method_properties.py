@@ -10,19 +10,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from dra_grpo import METHODS, adjust_rewards, grpo_advantages
+from dra_grpo import METHODS, grpo_advantages
 from dra_grpo.core import KERNELS, SMI
-from dra_grpo.methods import Method
-
-
-def test_it_says_what_it_is(every):
-    found = METHODS[every]
-    assert isinstance(found, Method)
-    assert found.name == every
-    assert found.stage in ("reward", "advantage")
-    assert found.source
-    assert found.summary.rstrip(".")
-    assert set(found.needs()) <= {"embeddings", "correct", "logprobs", "answers", "texts"}
 
 
 def test_outputs_are_shaped_like_the_rewards_and_fit_the_stage(every, rich):
@@ -111,45 +100,12 @@ def test_rows_without_a_score_are_marked_and_have_no_say(settled, blank, rich, t
     same(METHODS[settled](take(rollouts, rest)), adjusted, rest)
 
 
-def test_ragged_equals_padded(settled, rich, same):
-    ragged = rich()
-    index = ragged.index
-    padded = adjust_rewards(
-        index.pad(ragged.rewards, torch.nan),
-        index.pad(ragged.embeddings, torch.nan),
-        method=settled,
-        correct=index.pad(ragged.correct, False),
-        logprobs=index.pad(ragged.logprobs, torch.nan),
-        answers=nested(index, ragged.answers, None),
-        texts=nested(index, ragged.texts, ""),
-    )
-    assert padded.rewards.shape == index.shape
-    rows = index.group * index.shape[1] + index.position
-    same(METHODS[settled](ragged), padded.reshape((-1,)), rows)
-
-
-def nested(index, values, fill):
-    lists = [[fill] * index.shape[1] for _ in range(index.shape[0])]
-    for group, position, value in zip(index.group.tolist(), index.position.tolist(), values, strict=True):
-        lists[group][position] = value
-    return lists
-
-
 def test_a_group_of_one_is_left_alone(every, rich):
     rollouts = rich((1, 1, 1))
     adjusted = METHODS[every](rollouts)
     torch.testing.assert_close(adjusted.rewards, rollouts.rewards)
     torch.testing.assert_close(adjusted.weights, torch.ones_like(rollouts.rewards))
     torch.testing.assert_close(adjusted.smi, torch.zeros_like(rollouts.rewards))
-    if adjusted.stage == "advantage":
-        assert (adjusted.advantages == 0).all()
-
-
-def test_the_only_scored_row_of_a_group_is_left_alone(every, rich, without_scores):
-    rollouts = without_scores(rich((4,)), [0, 1, 3])
-    adjusted = METHODS[every](rollouts)
-    torch.testing.assert_close(adjusted.rewards[2], rollouts.rewards[2])
-    torch.testing.assert_close(adjusted.weights[2], torch.tensor(1.0, dtype=torch.float64))
     if adjusted.stage == "advantage":
         assert (adjusted.advantages == 0).all()
 
@@ -212,27 +168,6 @@ def test_any_float_comes_in_and_float32_or_more_goes_out(every, dtype, rich, sam
     same(adjusted, METHODS[every](exact), atol=2e-4)
 
 
-def test_integer_rewards_are_taken(every, rich, same):
-    integers, floats = rich(), rich()
-    object.__setattr__(floats, "rewards", floats.correct.float())
-    found = adjust_rewards(
-        integers.correct.long(),
-        integers.embeddings,
-        integers.groups,
-        method=every,
-        logprobs=integers.logprobs,
-        answers=integers.answers,
-        texts=integers.texts,
-    )
-    same(found, METHODS[every](floats), atol=1e-6)
-
-
-def test_hyphen_and_underscore_are_the_same(every):
-    for spelling in (every, every.replace("-", "_"), every.replace("_", "-")):
-        assert spelling in METHODS
-        assert METHODS[spelling] is METHODS.get(spelling) is METHODS[every]
-
-
 def test_inputs_are_not_written_to(every, rich):
     rollouts, untouched = rich(), rich()
     METHODS[every](rollouts)
@@ -265,9 +200,9 @@ EXPENSIVE = {
 
 
 def test_a_large_group_does_not_make_small_ones_dear(every, rich, take):
-    rollouts = rich((60, *[4] * 40), D=3)
+    rollouts = rich((50, *[4] * 20), D=3)
     linear = len(rollouts.rewards) * (384 if every == "random" else 3)
-    rows = [(rollouts.index.group == group).nonzero().flatten() for group in range(41)]
+    rows = [(rollouts.index.group == group).nonzero().flatten() for group in range(21)]
     for options in EXPENSIVE.get(every, [{}]):
         alone = Entries()
         for of_group in rows:
