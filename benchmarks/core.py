@@ -15,7 +15,7 @@ Six claims:
 
 Each figure is processor time, so that whatever else runs on the machine is not counted: the median of the repeats with
 the fastest beside it, and how many times as long it takes as the last line of its claim. A repeat runs each side in
-turn for at least 50 ms. The sides of a claim are first checked to give the same numbers. Exits with 1 if a target is
+turn for at least 30 ms. The sides of a claim are first checked to give the same numbers. Exits with 1 if a target is
 missed.
 """
 
@@ -57,7 +57,7 @@ def take_turns(sides: dict[str, Callable[[], Tensor]], repeats: int) -> dict[str
         side()
         start = process_time()
         side()
-        calls[name] = max(1, round(0.05 / (process_time() - start)))
+        calls[name] = max(1, round(0.03 / (process_time() - start)))
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(repeats):
         for name, side in sides.items():
@@ -293,7 +293,7 @@ def one_large_group(repeats: int) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1, help="torch threads, no more than idle cores (default 1)")
-    parser.add_argument("--repeats", type=int, default=7, help="runs of each side (default 7)")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each side (default 5)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"torch {torch.__version__}, CPU, threads {torch.get_num_threads()}, {options.repeats} repeats")

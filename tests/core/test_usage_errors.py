@@ -21,19 +21,6 @@ def one_line(call, *parts, error=UsageError):
 
 
 @pytest.mark.parametrize(
-    "rewards, embeddings",
-    [((3,), (4, 2)), ((3,), (3,)), ((2, 3), (6, 2)), ((2, 3), (3, 2, 4)), ((3,), (1, 3, 4))],
-)
-def test_embeddings_that_do_not_fit_name_both_shapes(rewards, embeddings):
-    one_line(
-        lambda: adjust_rewards(torch.ones(rewards), torch.ones(embeddings)),
-        str(rewards),
-        str(embeddings),
-        error=ValueError,
-    )
-
-
-@pytest.mark.parametrize(
     "rewards, groups", [((3,), (2,)), ((2, 3), (2, 3)), ((2, 3), (6,)), ((), (1,)), ((1, 2, 3), None)]
 )
 def test_groups_that_do_not_fit_name_both_shapes(rewards, groups):
@@ -41,11 +28,6 @@ def test_groups_that_do_not_fit_name_both_shapes(rewards, groups):
     parts = [str(rewards), "no groups" if groups is None else str(groups)]
     one_line(lambda: adjust_rewards(torch.ones(rewards), torch.ones(*rewards, 2), ids), *parts)
     one_line(lambda: grpo_advantages(torch.ones(rewards), ids), *parts)
-
-
-def test_correct_that_does_not_fit_names_both_shapes():
-    call = lambda: adjust_rewards(torch.ones(2, 3), torch.ones(2, 3, 4), correct=torch.ones(6).bool())  # noqa: E731
-    one_line(call, "correct", "(2, 3)", "(6,)", error=ValueError)
 
 
 def test_group_ids_must_be_integers():
@@ -80,6 +62,9 @@ def test_rollouts_that_do_not_fit_name_both_shapes():
     one_line(lambda: Rollouts(torch.ones(2, 3), ids), "(B, G) without groups", "(2, 3)", "(3,)")
     one_line(lambda: Rollouts(torch.ones(3), ids[:2]), "groups", "(3,)", "(2,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, torch.ones(2, 4)), "(3,)", "(2, 4)")
+    one_line(lambda: Rollouts(torch.ones(3), None, torch.ones(3)), "embeddings", "(3,) with a last dimension D")
+    one_line(lambda: Rollouts(torch.ones(2, 3), None, torch.ones(6, 2)), "(2, 3)", "(6, 2)")
+    one_line(lambda: Rollouts(torch.ones(2, 3), correct=torch.ones(6).bool()), "correct", "(2, 3)", "(6,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, logprobs=torch.ones(4)), "logprobs", "(3,)", "(4,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, texts=["a"]), "texts must hold one entry a reward, 3; got 1")
     ragged = [["a", "b", "c"], ["d"]]

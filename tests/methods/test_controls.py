@@ -101,15 +101,6 @@ def test_what_dra_keeps_a_matched_control_keeps(name):
     torch.testing.assert_close(kept.weights[:2].mean(), plain[:2].mean())
 
 
-@pytest.mark.parametrize("name", ["random", "length"])
-def test_embeddings_are_needed_only_to_match(name, rich):
-    assert "embeddings" in METHODS[name].needs()
-    assert "embeddings" not in METHODS[name].needs(match=False)
-    rollouts = rich()
-    object.__setattr__(rollouts, "embeddings", None)
-    assert METHODS[name](rollouts, match=False).rewards.isfinite().all()
-
-
 def test_random_embeddings_know_nothing_of_the_text(rich):
     rollouts, other = rich((6, 6)), rich((6, 6), seed=9)
     object.__setattr__(other, "rewards", rollouts.rewards)

@@ -100,35 +100,11 @@ def test_centred_embeddings_do_not_drive_a_denominator_to_zero(method, kernel):
     assert moved.abs().max() < 4
 
 
-def chain(length=5):
-    """Each like the next, the first nothing like the last."""
-    angle = torch.arange(length) * 0.6
-    return torch.stack([angle.cos(), angle.sin()], 1)
-
-
-def test_union_find_chains_what_is_not_alike_and_complete_linkage_does_not():
-    R = torch.ones(5)
-    assert chain()[0] @ chain()[4] < 0
-    single = adjust_rewards(R, chain(), method="darling", threshold=0.8).weights
-    assert torch.allclose(single, torch.full((5,), 0.1))
-    complete = adjust_rewards(R, chain(), method="darling", threshold=0.8, linkage="complete").weights
-    assert (complete >= 0.75).all()
-
-
 def test_mmr_rewards_the_first_pick_by_a_jump():
     embeddings = torch.tensor([[1.0, 0.0], [0.98, 0.2]])
     one = adjust_rewards(torch.tensor([1.0, 1.0 - 1e-6]), embeddings, method="mmr").rewards
     other = adjust_rewards(torch.tensor([1.0 - 1e-6, 1.0]), embeddings, method="mmr").rewards
     assert (one - other).abs().min() > 0.9
-
-
-def test_mmr_ties_do_not_hang_on_row_order():
-    S = torch.tensor([[1.0, 0.9, 0.8, 0.2], [0.9, 1.0, 0.7, 0.1], [0.8, 0.7, 1.0, 0.3], [0.2, 0.1, 0.3, 1.0]])
-    embeddings, rewards = torch.linalg.cholesky(S), torch.tensor([1.0, 1.0, 0.0, 1.0])
-    order = torch.tensor([3, 2, 1, 0])
-    straight = adjust_rewards(rewards, embeddings, method="mmr").rewards
-    reversed_ = adjust_rewards(rewards[order], embeddings[order], method="mmr").rewards
-    torch.testing.assert_close(straight[order], reversed_)
 
 
 def test_copies_leave_no_rounding_for_evol_to_blow_up():

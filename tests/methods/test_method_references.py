@@ -251,11 +251,7 @@ def test_risk_sensitive(beta, rich):
         return [(math.exp(beta * r) / mean - 1) / beta for r in R]
 
     rollouts = rich()
-    found = METHODS["risk_sensitive"](rollouts, beta=beta).advantages
-    for rows, R, C, S in groups_of(rollouts):
-        torch.testing.assert_close(
-            found[rows], torch.tensor(utility(R, C, S, rows), dtype=torch.float64), atol=1e-9, rtol=0
-        )
+    assert_group_by_group(METHODS["risk_sensitive"](rollouts, beta=beta).advantages, rollouts, utility)
 
 
 def test_risk_sensitive_survives_large_rewards():
@@ -310,20 +306,23 @@ def test_dra_blend(lam, rich):
 def test_uniqueness(alpha, rows, rich):
     rollouts = rich()
     grpo = grpo_advantages(rollouts.rewards, rollouts.groups).tolist()
-    found = METHODS["uniqueness"](rollouts, alpha=alpha, rows=rows, clusters="text").advantages.tolist()
-    for members, _, C, _ in groups_of(rollouts):
-        for i, correct in zip(members, C, strict=True):
-            size = sum(rollouts.texts[j] == rollouts.texts[i] for j in members)
-            divisor = size**alpha if correct or rows == "all" else 1.0
-            assert found[i] == pytest.approx(grpo[i] / divisor, abs=1e-9)
+
+    def divided(R, C, S, members):
+        texts = [rollouts.texts[i] for i in members]
+        power = [alpha if correct or rows == "all" else 0 for correct in C]
+        return [grpo[i] / texts.count(text) ** p for i, text, p in zip(members, texts, power, strict=True)]
+
+    found = METHODS["uniqueness"](rollouts, alpha=alpha, rows=rows, clusters="text").advantages
+    assert_group_by_group(found, rollouts, divided)
 
 
 def test_darling(rich):
     rollouts = rich((7, 5, 1))
-    found = METHODS["darling"](rollouts, clusters="answer", floor=0.2).weights.tolist()
-    for members, _, _, _ in groups_of(rollouts):
-        n = len(members)
-        for i in members:
-            answer = rollouts.answers[i]
-            size = 1 if answer is None else sum(rollouts.answers[j] == answer for j in members)
-            assert found[i] == pytest.approx(max((n - size) / (n - 1), 0.2) if n > 1 else 1.0)
+
+    def share_of_others(R, C, S, members):
+        n, answers = len(members), [rollouts.answers[i] for i in members]
+        sizes = [1 if answer is None else answers.count(answer) for answer in answers]
+        return [max((n - size) / (n - 1), 0.2) if n > 1 else 1.0 for size in sizes]
+
+    found = METHODS["darling"](rollouts, clusters="answer", floor=0.2).weights
+    assert_group_by_group(found, rollouts, share_of_others)

@@ -13,8 +13,6 @@ REWARDS = torch.tensor([1.0, 1.0, 0.0, 1.0], dtype=torch.float64)
 LOGPROBS = torch.tensor([-0.1, -0.5, -0.3, -0.9])
 
 AT_THE_REWARD = [
-    ("dra", {}, [0.344828, 0.370370, 0, 0.625]),
-    ("dra", {"correct_only": True}, [0.476190, 0.5, 0, 0.769231]),
     ("mmr", {}, [1, 0.252526, -0.314726, 0.527911]),
     ("darling", {}, [0.333333, 0.333333, 0, 1]),
     ("darling", {"linkage": "complete"}, [0.333333, 0.333333, 0, 1]),
