@@ -15,7 +15,7 @@ from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import PAPER_FIVE
 from dra_grpo.evaluation.evaluate import evaluate
 from dra_grpo.evaluation.results import published_table, remarks, results_table
-from dra_grpo.evaluation.settings import EvalSettings, model_digest
+from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.tasks.countdown import BASE_POLICY
 
 pytest.importorskip("math_verify")
@@ -206,7 +206,7 @@ def test_five_benchmarks_stand_beside_the_published_ones(server, sums, tmp_path)
     _, (own, *published) = published_table(results)
     assert own[1] == f"{100 * results.average.value:.1f}"
     assert own[2].startswith("± ")
-    assert own[3:] == ["2 2 2 2 2", "this run, on other numbers of problems"]
+    assert own[3:] == ["2 2 2 2 2", "this run"]
     assert ["DRA-Dr.GRPO", "58.2", "± 2.9", 1] in [row[:4] for row in published]
     del results.tasks["minerva"]
     assert published_table(results) is None
@@ -238,18 +238,3 @@ def test_many_answers_without_a_box_name_the_way_to_read_them(server, sums, tmp_
     assert len(server.log) == asked
     assert lenient.tasks["amc23"].asked["extract"] == "lenient"
     assert any("amc23: answers were read with --extract lenient" in line for line in remarks(lenient))
-
-
-def test_a_changed_byte_anywhere_is_another_model(tmp_path):
-    size = 5_000_017
-    file = tmp_path / "model.safetensors"
-    found = {model_digest(str(tmp_path))}
-    for place in {0, size // 3, size - 1}:
-        changed = bytearray(size)
-        changed[place] = 1
-        file.write_bytes(changed)
-        found.add(model_digest(str(tmp_path)))
-    (tmp_path / "results.json").write_text("{}")
-    assert model_digest(str(tmp_path)) in found
-    assert len(found) == 1 + len({0, size // 3, size - 1})
-    assert model_digest("no/such") is None

