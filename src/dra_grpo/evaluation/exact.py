@@ -103,9 +103,8 @@ def exact_probabilities(
         UsageError: what `completion_logprobs` refuses.
     """
     texts = [accepted_texts(problem) for problem in problems]
-    rows = [(problem.prompt, text) for problem, accepted in zip(problems, texts, strict=True) for text in accepted]
-    prompts, completions = [prompt for prompt, _ in rows], [text for _, text in rows]
-    logprobs = completion_logprobs(model, tokenizer, prompts, completions, batch_size)
+    prompts = [problem.prompt for problem, own in zip(problems, texts, strict=True) for _ in own]
+    logprobs = completion_logprobs(model, tokenizer, prompts, [text for own in texts for text in own], batch_size)
     probabilities = logprobs.exp().split([len(accepted) for accepted in texts])
     return [Accepted(*fields) for fields in zip(problems, texts, probabilities, strict=True)]
 

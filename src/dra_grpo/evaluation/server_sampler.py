@@ -60,14 +60,8 @@ class ServerSampler:
 
     def _draw(self, request: Request, decoding: Decoding) -> Sample:
         chat = not isinstance(request.prompt, str)
-        body = {
-            "model": self.settings.model,
-            "messages" if chat else "prompt": request.prompt,
-            "max_tokens": decoding.max_new_tokens,
-            "temperature": decoding.temperature,
-            "top_p": decoding.top_p,
-            "seed": request.seed,
-        }
+        body = {"model": self.settings.model, "messages" if chat else "prompt": request.prompt, "seed": request.seed}
+        body |= {"temperature": decoding.temperature, "top_p": decoding.top_p, "max_tokens": decoding.max_new_tokens}
         if decoding.stop:  # vLLM looks for them in the text, from which it takes special tokens unless told not to
             body |= {"stop": list(decoding.stop), "skip_special_tokens": False}
         path = "chat/completions" if chat else "completions"
@@ -75,9 +69,8 @@ class ServerSampler:
         try:
             choice = answer["choices"][0]
             text = policy_text([choice["message"]]) if chat else choice["text"]
-            truncated = choice["finish_reason"] == "length"
             tokens = int(answer["usage"]["completion_tokens"])
-            return Sample(request.id, request.number, f"{text:s}", tokens, truncated)
+            return Sample(request.id, request.number, f"{text:s}", tokens, choice["finish_reason"] == "length")
         except (KeyError, IndexError, TypeError, ValueError) as error:
             place = f"{self.server.url}/{path}"
             raise UsageError(f"{place} does not answer as OpenAI's API does ({error!r}); check the url") from error

@@ -51,8 +51,7 @@ class TransformersSampler:
         self.model.to(accelerator or "cpu").eval()
         self.devices = int(accelerator is not None) if settings.devices is None else settings.devices
         ends = self.model.generation_config.eos_token_id
-        named = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])}
-        self.ends = named - {None}
+        self.ends = {self.tokenizer.eos_token_id, *(ends if isinstance(ends, list) else [ends])} - {None}
         # Whatever `generate` is not told it takes from here, such as the repetition penalty that Qwen's models ship.
         self.model.generation_config = GenerationConfig()
 
@@ -139,8 +138,7 @@ def prompt_ids(tokenizer: Any, prompt: Prompt) -> list[int]:
 
 def stop_tokens(tokenizer: Any, decoding: Decoding) -> set[int]:
     """The tokens that end a completion beside the model's own end tokens."""
-    vocabulary = tokenizer.get_vocab()
-    return {vocabulary[stop] for stop in decoding.stop if stop in vocabulary}
+    return {id for token, id in tokenizer.get_vocab().items() if token in decoding.stop}
 
 
 def uniforms(seeds: Sequence[int], count: int) -> Tensor:
