@@ -71,8 +71,7 @@ def test_two_processes_on_a_cpu_share_what_six_would_do(monkeypatch):
         ("processes", 6, 2, "processes launched here"),
         ("gradient_accumulation_steps", 4, 12, "a step keeps its completions"),
     ]
-    with pytest.raises(UsageError, match="meant for 3 processes and 2 were launched; launch a number that divides 3"):
-        force_cpu({**gpus, "processes": 3, "gradient_accumulation_steps": 4}, set())
+    assert force_cpu({**gpus, "processes": 3, "gradient_accumulation_steps": 4}, set()) == []  # refused later
 
 
 def test_another_number_of_processes_is_refused_before_anything(config):
@@ -96,31 +95,8 @@ def test_a_gpu_that_is_not_there(config):
 
     if torch.cuda.is_available():
         pytest.skip("there is one")
-    with pytest.raises(UsageError, match="no GPU that can do bf16 is seen here; --use_cpu runs it on the CPU"):
+    with pytest.raises(UsageError, match=r"bf16.*use_cpu"):
         parse_settings([*config, "--processes", "1", "--gradient_accumulation_steps", "3", "--deepspeed", ""])
-
-
-@pytest.mark.parametrize(
-    ("flags", "expected"),
-    [
-        # 20 problems, 4 prompts a generation: 5 generations an epoch; by hand from TRL's sampler.
-        (["--num_train_epochs", "2"], {"generation steps": 10, "optimiser steps": 10, "epochs": "2"}),
-        (["--num_iterations", "2"], {"generation steps": 5, "optimiser steps": 10, "epochs": "1"}),
-        (["--steps_per_generation", "4"], {"generation steps": 2, "optimiser steps": 4, "epochs": "0.8"}),
-        (["--max_steps", "8"], {"generation steps": 8, "optimiser steps": 8, "epochs": "1.6"}),
-        (["--max_steps", "8", "--num_iterations", "2"], {"generation steps": 4, "epochs": "0.8"}),
-    ],
-)
-def test_steps_and_epochs(tmp_path, flags, expected):
-    file = tmp_path / "sums.jsonl"
-    file.write_text("".join(f'{{"prompt": "{n}+{n}?", "solution": "{2 * n}"}}\n' for n in range(20)))
-    settings = parse_settings(
-        ["--task", "dataset", "--dataset_name", str(file), "--dry-run", "--num_generations", "4", "--use_cpu",
-         "--per_device_train_batch_size", "8", "--gradient_accumulation_steps", "2", "--report_to", "none",
-         "--num_train_epochs", "1", *flags]
-    )  # fmt: skip
-    rows = dict(batch_rows(settings))
-    assert {name: rows[name] for name in expected} == expected
 
 
 @pytest.mark.parametrize(("problems", "iterations", "per_generation", "epochs"), [(20, 1, 2, 1), (23, 3, 4, 2)])

@@ -94,6 +94,14 @@ def test_mappings_merge_at_any_depth_and_from_flags():
     assert options == {"cosine-length": {"max_tokens": 5}, "format": {"answer_tags": False}}
 
 
+def test_a_key_inside_comes_over_what_stands_outside(recipes):
+    folder = recipes(a="deepspeed: zero.json\nmethod_options: {a: 1}\n")
+    flags = ["--deepspeed.zero_optimization.stage", "2", "--method_options.a.b", "2", "--method_options.a.c", "3"]
+    settings = parse_settings(["--config", str(folder / "a.yaml"), "--dry-run", *flags, *CPU[1:]])
+    assert settings.training.deepspeed == {"zero_optimization": {"stage": 2}}
+    assert settings.dra.method_options == {"a": {"b": 2, "c": 3}}
+
+
 def test_a_null_takes_a_value_back(recipes):
     folder = recipes(a="save_total_limit: 2\n", b="extends: a.yaml\nsave_total_limit: null\n")
     assert parse_settings(["--config", str(folder / "b.yaml"), *CPU]).training.save_total_limit is None
@@ -130,8 +138,7 @@ def test_a_merge_may_be_overridden_and_a_key_not_repeated(recipes):
             r"b.yaml: unknown key 'lerning_rate'; did you mean 'learning",
         ),
         ({"a": "extend: b.yaml"}, r"a.yaml: unknown key 'extend'; did you mean 'extends'\?"),
-        ({"a": "extends: nope.yaml"}, r"nope.yaml', which a.yaml extends, cannot be read: No such file"),
-        ({"a": "extends: [b.yaml]"}, r"extends is \['b.yaml'\]; expected the path of one recipe"),
+        ({"a": "extends: nope.yaml"}, r"nope.yaml', which a.yaml extends, cannot be read: .*No such file"),
         ({"a": "extends: b.yaml", "b": "- 1"}, r"b.yaml must be a YAML mapping"),
     ],
 )
@@ -147,8 +154,7 @@ def test_what_cannot_be_extended(recipes, texts, message):
         (["--method_options.smi", "["], r"--method_options.smi is '\[', which is not YAML"),
         (["--config", ""], "config file '' cannot be read"),
         (["--config"], "--config needs a value"),
-        (["--config", "countdwn"], "'countdwn' cannot be read: No such file .* name of `dra-grpo list recipes`$"),
-        (["--method_options.a", "1", "--method_options.a.b", "2"], "a.b sets a key of method_options.a, which is 1$"),
+        (["--config", "countdwn"], "'countdwn' cannot be read: .*No such file .* name of `dra-grpo list recipes`$"),
     ],
 )
 def test_dotted_flags_that_cannot_be(flags, message):

@@ -131,13 +131,6 @@ def test_a_mapping_with_every_line_commented_out_is_empty(config):
     assert settings.model.lora_target_modules == []
 
 
-@pytest.mark.parametrize(("said", "meant"), [("false", "none"), ("true", "group"), ("batch", "batch")])
-def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
-    assert parse_settings(["--config", config(f"scale_rewards: {said}"), *CPU]).training.scale_rewards == meant
-    by_flag = parse_settings(["--scale_rewards", said, *CPU])
-    assert by_flag.training.scale_rewards == meant
-
-
 @pytest.mark.parametrize(
     ("text", "flags", "message"),
     [
@@ -149,12 +142,8 @@ def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
         ("method: dra", ["--metod", "dra"], r"^unknown option 'metod'; did you mean 'method'\?$"),
         ("method: dra", ["--metod_options.smi", "logdet"], r"^unknown option 'metod_options'; did you mean"),
         ("method: dra", ["--method_options.smi"], "--method_options.smi needs a value"),
-        ("method_options: 3", [], "^method_options is 3; expected mapping$"),
-        ("method_options: []", [], r"^method_options is \[\]; expected mapping$"),
         ("method_options: [smi, logdet]", [], r"^method_options is \['smi', 'logdet'\]; expected mapping$"),
-        ("method:", [], "^method is null; expected str, or no line for the default$"),
         ("max_steps:", [], "^max_steps is null; expected int, or no line for the default$"),
-        ("samples_every: []", [], r"^samples_every is \[\]; expected int$"),
         ("method_options: '{smi'", [], "^method_options is '{smi'; expected mapping$"),
         ("learning_rate: abc", [], "^learning_rate is 'abc'; expected float$"),
         ("method: dra", ["--resume", "--overwrite"], "both --resume and --overwrite"),
@@ -165,8 +154,7 @@ def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
         ("seed: 1.5", [], "^seed is 1.5; expected int$"),
         ("fp16: maybe", [], "^fp16 is 'maybe'; expected bool$"),
         ("reward_weights: [1, a]", [], r"^reward_weights is \[1, 'a'\]; expected list$"),
-        ("seed: 1", ["--seed.x", "2"], "^--seed.x sets a key of seed, which is 1$"),
-        ("deepspeed: zero.json", ["--deepspeed.stage", "2"], "sets a key of deepspeed, which is 'zero.json'$"),
+        ("seed: 1", ["--seed.x", "2"], r"^seed is \{'x': 2\}; expected int$"),
         ("resume_from_checkpoint: runs/a/checkpoint-2", [], "is not read here: use --resume, which goes on from"),
         ("method: dra", ["--resume_from_checkpoint", "true"], "^resume_from_checkpoint is 'true', .* use --resume"),
         (
@@ -174,29 +162,17 @@ def test_scale_rewards_may_be_the_bool_it_once_was(config, said, meant):
             [],
             "^do_eval is True, which is not read here: nothing is evaluated while it trains; .*eval`$",
         ),
-        ("eval_strategy: steps", [], "^eval_strategy is 'steps', which is not read here: nothing is evaluated"),
-        ("load_best_model_at_end: true", [], "is not read here: nothing is evaluated"),
         ("save_strategy: best", [], "^save_strategy is 'best', which needs evaluations"),
         ("data_seed: 1", [], "^data_seed is 1, which is not read here: TRL draws the order"),
         ("system_prompt: Think.", [], "^system_prompt is 'Think.', but task 'countdown' brings its own problems"),
-        ("- a\n- b", [], "must be a YAML mapping of settings.*got list"),
+        ("- a\n- b", [], r"must be a YAML mapping of settings.*got \['a', 'b'\]$"),
         ("a: [", [], "is not YAML"),
+        ("scale_rewards: false", [], "^scale_rewards is 'False'; expected group, batch or none$"),
         ("loss_type: grop", [], r"^loss_type is 'grop'; expected grpo, dr_grpo, .* or vespo$"),
         ("scale_rewards: grup", [], "^scale_rewards is 'grup'; expected group, batch or none$"),
-        ("importance_sampling_level: tokens", [], "expected token or sequence$"),
         ("num_generations: 0", [], "^num_generations is 0; expected at least 2$"),
-        ("num_iterations: 0", [], "^num_iterations is 0; expected at least 1$"),
         ("per_device_train_batch_size: -8", [], "^per_device_train_batch_size is -8; expected at least 1$"),
-        ("gradient_accumulation_steps: 0", [], "expected at least 1$"),
-        ("max_completion_length: 0", [], "expected at least 1$"),
         ("learning_rate: .nan", [], "^learning_rate is nan; expected at least 0$"),
-        ("temperature: 0", [], "^temperature is 0.0; expected a number between 0 and inf$"),
-        ("vllm_mode: colocated", [], "^vllm_mode is 'colocated'; expected server or colocate$"),
-        (
-            "vllm_gpu_memory_utilization: 1",
-            [],
-            "^vllm_gpu_memory_utilization is 1.0; expected a number between 0 and 1$",
-        ),
         ("max_steps: 0", [], "^max_steps is 0; expected at least 1, or -1 to train for num_train_epochs$"),
         ("num_generations: 7\nper_device_train_batch_size: 8", [], "must be divisible by num_generations"),
     ],
@@ -205,11 +181,6 @@ def test_what_is_wrong_is_said_in_one_line(config, text, flags, message):
     with pytest.raises(UsageError, match=message) as caught:
         parse_settings(["--config", config(text), *flags, *CPU])
     assert "\n" not in str(caught.value)
-
-
-def test_a_file_that_is_not_there():
-    with pytest.raises(UsageError, match=r"'nope.yaml' cannot be read: No such file"):
-        parse_settings(["--config", "nope.yaml"])
 
 
 def test_our_fields_do_not_shadow_those_of_trl():

@@ -1,16 +1,16 @@
 """What a run comes to, worked out before anything is loaded: `dra-grpo train --dry-run`."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
+
+import torch
 
 from dra_grpo.adjuster import Adjuster
 from dra_grpo.engines.checks import correctness_column
 from dra_grpo.tasks.prompts import system_text
 from dra_grpo.tasks.source import KNOWN_SIZES, is_local
 from dra_grpo.training.data import check_count, check_rows, dra_config, reward_functions, training_rows
-from dra_grpo.training.hardware import is_meant_for_this_machine
+from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.settings import Settings
 
 
@@ -21,7 +21,8 @@ def rehearse(settings: Settings) -> None:
         UsageError: what a run would refuse before it loads the policy.
     """
     dra, names = dra_config(settings), [reward.__name__ for reward in reward_functions(settings)]
-    here = is_meant_for_this_machine(settings.run.processes, settings.training.use_cpu)
+    here = settings.run.processes in (None, launched_processes())
+    here = here and (settings.training.use_cpu or torch.cuda.is_available())
     adjuster = Adjuster.of(dra, group_size=settings.training.num_generations, load=here)
     correctness_column(names, dra.correctness_reward, adjuster.reads_correct)
 

@@ -1,8 +1,5 @@
 """What each setting may hold: its type, its least value, its choices, and whether anything reads it."""
 
-from __future__ import annotations
-
-import math
 from dataclasses import MISSING, field, fields, make_dataclass
 from enum import Enum
 from types import NoneType, UnionType
@@ -12,24 +9,16 @@ from dra_grpo.config import check_least
 from dra_grpo.errors import UsageError, nearest
 from dra_grpo.training.recipe_file import HELD, exchanged
 
-LEAST = {
-    **dict.fromkeys(("per_device_train_batch_size", "gradient_accumulation_steps", "generation_batch_size"), 1),
-    **dict.fromkeys(("steps_per_generation", "num_iterations", "max_completion_length"), 1),
-    "num_generations": 2,
-    "learning_rate": 0,
-}
+ONE = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_iterations", "max_completion_length")
+LEAST = {**dict.fromkeys(ONE, 1), "num_generations": 2, "learning_rate": 0}
 """setting -> its least value."""
 
 CHOICES = {
     "loss_type": ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"),
     "scale_rewards": ("group", "batch", "none"),
     "importance_sampling_level": ("token", "sequence"),
-    "vllm_mode": ("server", "colocate"),
 }
 """setting -> what trl 1.16 knows."""
-
-SCALES = {"True": "group", "False": "none"}
-"""How `scale_rewards` was said when it was a bool; TRL still takes the bool, which no flag can be."""
 
 NO_EVALUATION = "nothing is evaluated while it trains; evaluate checkpoints with `dra-grpo eval`"
 UNREAD = {
@@ -145,9 +134,6 @@ def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:
         if name in values and values[name] not in choices:
             raise UsageError(f"{name} is {values[name]!r}; expected {', '.join(choices[:-1])} or {choices[-1]}")
     check_least(values, **{name: least for name, least in LEAST.items() if name in values})
-    for name, ends in {"temperature": (0, math.inf), "vllm_gpu_memory_utilization": (0, 1)}.items():
-        if name in values and not ends[0] < values[name] < ends[1]:
-            raise UsageError(f"{name} is {values[name]}; expected a number between {ends[0]} and {ends[1]}")
     if values.get("max_steps") == 0:
         raise UsageError("max_steps is 0; expected at least 1, or -1 to train for num_train_epochs")
     if values.get("save_strategy") == "best":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,7 +46,6 @@ class ModelShape(NamedTuple):
 
 KNOWN_SHAPES = {
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": ModelShape(1_777_088_000, 28, 1536, 8960, 151_936, 256),
-    "deepseek-ai/DeepSeek-R1-Distill-Qwen-7B": ModelShape(7_615_616_512, 28, 3584, 18_944, 152_064, 512),
     "Qwen/Qwen2.5-0.5B": ModelShape(494_032_768, 24, 896, 4864, 151_936, 128),
     "Qwen/Qwen2.5-1.5B": ModelShape(1_543_714_304, 28, 1536, 8960, 151_936, 256),
     "Qwen/Qwen2.5-7B": ModelShape(7_615_616_512, 28, 3584, 18_944, 152_064, 512),
@@ -75,35 +74,22 @@ class Part(NamedTuple):
     when: str = "always"
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """What one training process needs.
 
     Attributes:
         parts: the parts.
+        peak: bytes beside vLLM at the fuller of the two times.
         share: the share of the card that a colocated vLLM takes.
         sleeps: whether vLLM gives it back while the policy trains.
+        card: bytes of the smallest card that will do, vLLM's share of it included.
     """
 
-    parts: tuple[Part, ...]
+    parts: list[Part]
+    peak: float
     share: float
     sleeps: bool
-
-    def sum(self, *whens: str) -> float:
-        """Bytes of the parts held then."""
-        return sum(part.bytes for part in self.parts if part.when in whens)
-
-    @property
-    def peak(self) -> float:
-        """Bytes beside vLLM at the fuller of the two times."""
-        return max(self.sum("always", when) for when in ("generating", "training"))
-
-    @property
-    def card(self) -> float:
-        """Bytes of the smallest card that will do, vLLM's share of it included."""
-        if self.sleeps:
-            return max(self.sum("always", "training"), self.sum("always", "generating") / (1 - self.share))
-        return self.peak / (1 - self.share)
+    card: float
 
 
 def model_shape(name: str) -> ModelShape | None:
@@ -116,10 +102,7 @@ def model_shape(name: str) -> ModelShape | None:
     """
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        name = (
-            name.removesuffix("-Instruct").replace("Qwen2.5-Math-", "Qwen2.5-").replace("Qwen2.5-Coder-", "Qwen2.5-")
-        )
-        return KNOWN_SHAPES.get(name)
+        return KNOWN_SHAPES.get(re.sub("-Instruct$|-Math|-Coder", "", name))
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -128,18 +111,14 @@ def model_shape(name: str) -> ModelShape | None:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError) as error:
-        first_line = str(error).strip().partition("\n")[0]
-        raise UsageError(f"model folder {str(folder)!r} has no usable config.json: {first_line}") from error
-    heads = config.num_attention_heads
-    head_width = getattr(config, "head_dim", None) or config.hidden_size // heads
-    return ModelShape(
-        sum(parameter.numel() for parameter in model.parameters()),
-        config.num_hidden_layers,
-        config.hidden_size,
-        getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
-        config.vocab_size,
-        (getattr(config, "num_key_value_heads", None) or heads) * head_width,
-    )
+        reason = " ".join(str(error).split())
+        raise UsageError(f"model folder {str(folder)!r} has no usable config.json: {reason}") from error
+    hidden, heads = config.hidden_size, config.num_attention_heads
+    head_width = getattr(config, "head_dim", None) or hidden // heads
+    intermediate = getattr(config, "intermediate_size", None) or 4 * hidden
+    kv_width = (getattr(config, "num_key_value_heads", None) or heads) * head_width
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return ModelShape(parameters, config.num_hidden_layers, hidden, intermediate, config.vocab_size, kv_width)
 
 
 def estimate(settings: Settings, shape: ModelShape) -> Estimate:
@@ -184,7 +163,12 @@ def estimate(settings: Settings, shape: ModelShape) -> Estimate:
     parts += [*_encoder(settings), Part("framework", FRAMEWORK)]
     colocated = args.use_vllm and args.vllm_mode == "colocate"
     share = args.vllm_gpu_memory_utilization if colocated else 0.0
-    return Estimate(tuple(parts), share, bool(colocated and args.vllm_enable_sleep_mode))
+    sleeps = bool(colocated and args.vllm_enable_sleep_mode)
+    generating, training = (
+        sum(part.bytes for part in parts if part.when in ("always", when)) for when in ("generating", "training")
+    )
+    card = max(training if sleeps else training / (1 - share), generating / (1 - share))
+    return Estimate(parts, max(generating, training), share, sleeps, card)
 
 
 def gib(size: float) -> str:
@@ -197,17 +181,16 @@ def gib(size: float) -> str:
 
 
 def _encoder(settings: Settings) -> list[Part]:
-    options = settings.dra.embedder_options
-    inner = settings.dra.embedder if settings.dra.embedder != "chunked" else options.get("embedder", "chunked")
+    dra, options = settings.dra, settings.dra.embedder_options
+    inner = options.get("embedder", "chunked") if dra.embedder == "chunked" else dra.embedder
     if inner == "sentence-transformer":
         inner = options.get("model", "ibm-granite/granite-embedding-small-english-r2")
     shape = ENCODERS.get(inner)
-    if settings.dra.method == "none" or shape is None:
+    if dra.method == "none" or shape is None:
         return []
-    number = 2 if "16" in str((options.get("model_kwargs") or {}).get("dtype", "")) else 4
+    number = 2 if "16" in str(options.get("model_kwargs")) else 4
     length = options.get("max_length") or (256 if inner == "minilm" else settings.training.max_completion_length)
-    batch = options.get("batch_size", 64)
-    forward = batch * length * number * shape.layer
+    forward = options.get("batch_size", 64) * length * number * shape.layer
     return [Part("encoder", shape.parameters * number), Part("encoder's forward", forward, "generating")]
 
 
@@ -215,7 +198,7 @@ def _deepspeed(config: Any) -> dict[str, Any]:
     """`zero_optimization` of a DeepSpeed configuration: a mapping, or the path of a JSON file; {} without one."""
     if isinstance(config, str):
         try:
-            config = json.loads(config if config.startswith("{") else Path(config).read_text(encoding="utf-8"))
+            config = json.loads(Path(config).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UsageError(f"deepspeed is {config!r}, which cannot be read as a JSON file: {error}") from error
     zero = (config or {}).get("zero_optimization", {"stage": 0} if config else {})

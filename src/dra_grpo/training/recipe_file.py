@@ -1,10 +1,7 @@
 """A run's YAML and the files it extends, merged into one mapping."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterable
-from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,18 +13,13 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 """The recipes in the wheel."""
 
 OPTIONS_OF = {
-    "method": "method_options",
-    "embedder": "embedder_options",
-    "task": "task_options",
-    "lr_scheduler_type": "lr_scheduler_kwargs",
+    "method": ("method_options", DRAConfig.method),
+    "embedder": ("embedder_options", DRAConfig.embedder),
+    "task": ("task_options", RunConfig.task),
+    "lr_scheduler_type": ("lr_scheduler_kwargs", "linear"),
 }
-"""choice -> the setting that holds its options. Another choice does not take over the options of the one before."""
-
-UNSAID = {
-    **{f.name: f.default for kind in (RunConfig, DRAConfig) for f in fields(kind) if f.name in OPTIONS_OF},
-    "lr_scheduler_type": "linear",
-}
-"""choice -> what it is where no file says."""
+"""choice -> the setting that holds its options, and what it is where no file says. Another choice does not take over
+the options of the one before."""
 
 HELD = "\ue000{"
 """What stands for `${` while OmegaConf has a text, which would take it for the start of an interpolation."""
@@ -52,18 +44,14 @@ def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Pat
     try:
         values = yaml_value(file.read_text(encoding="utf-8-sig"), str(path))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
         hint = "give a file, or a name of `dra-grpo list recipes`"
-        raise UsageError(f"config file {str(path)!r}{because} cannot be read: {reason}; {hint}") from error
+        raise UsageError(f"config file {str(path)!r}{because} cannot be read: {error}; {hint}") from error
     if not isinstance(values, dict):
-        kind = type(values).__name__
-        raise UsageError(f"{path} must be a YAML mapping of settings, `key: value` a line; got {kind}")
+        raise UsageError(f"{path} must be a YAML mapping of settings, `key: value` a line; got {values!r:.80}")
     base = values.pop("extends", None)
     refuse_unknown(values, {*names, "extends"}, f"{path}: unknown key")
     if base is None:
         return values
-    if not isinstance(base, str):
-        raise UsageError(f"{path}: extends is {base!r}; expected the path of one recipe, relative to this one")
     return layered(read_recipe(base, names, (*extended_by, file)), values)
 
 
@@ -81,13 +69,13 @@ def layered(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     >>> layered({"method": "dra", "method_options": {"smi": "logdet"}}, {"method_options": {"jitter": 0.1}})
     {'method': 'dra', 'method_options': {'smi': 'logdet', 'jitter': 0.1}}
     """
-    changed = [name for name in OPTIONS_OF if name in above and not _same(above[name], below.get(name, UNSAID[name]))]
-    dropped = {OPTIONS_OF[name] for name in changed}
+    dropped = {
+        options
+        for name, (options, unsaid) in OPTIONS_OF.items()
+        if str(above.get(name, below.get(name, unsaid))).replace("_", "-")
+        != str(below.get(name, unsaid)).replace("_", "-")
+    }
     return _merged({name: value for name, value in below.items() if name not in dropped}, above)
-
-
-def _same(choice: Any, other: Any) -> bool:
-    return str(choice).replace("_", "-") == str(other).replace("_", "-")
 
 
 def _merged(below: Any, above: Any) -> Any:

@@ -10,8 +10,8 @@ from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, require
 from dra_grpo.tasks.data import parse_columns
 from dra_grpo.training.directory import launched_processes
-from dra_grpo.training.fields import NEEDS, SCALES, check_values, default, field_types, fitted, members
-from dra_grpo.training.hardware import check_machine, force_cpu
+from dra_grpo.training.fields import NEEDS, check_values, default, field_types, fitted, members
+from dra_grpo.training.hardware import check_processes, force_cpu
 from dra_grpo.training.recipe_file import layered, read_recipe, refuse_unknown, yaml_value
 
 if TYPE_CHECKING:
@@ -87,22 +87,18 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
 
     kinds: Any = (*OURS, ModelConfig, GRPOConfig)
     types = field_types(*kinds)
-    whole, inside = read_flags(arguments, types)
-    config = whole.pop("config", None)
-    values = layered({} if config is None else read_recipe(config, types), whole)
-    for path, value in inside:
-        _set(values, path, value)
+    flags = read_flags(arguments, types)
+    config = flags.pop("config", None)
+    values = layered({} if config is None else read_recipe(config, types), flags)
     values = {name: fitted(name, value, types[name]) for name, value in values.items()}
-    if "scale_rewards" in values:
-        values["scale_rewards"] = SCALES.get(values["scale_rewards"].capitalize(), values["scale_rewards"])
     chosen = {f.name: default(f) for kind in kinds for f in fields(kind)}
     check_values(values, chosen)
     chosen |= values
-    forced = force_cpu(chosen, {*whole, *(path[0] for path, _ in inside)}) if chosen["use_cpu"] else []
+    forced = force_cpu(chosen, flags) if chosen["use_cpu"] else []
     given = {*values, *(name for name, *_ in forced)}
     run, dra, dataset, model = (_build(kind, chosen, given) for kind in kinds[:-1])
     if not run.dry_run:
-        check_machine(chosen)
+        check_processes(run.processes)
     try:
         training = (_plan if run.dry_run else _build)(GRPOConfig, chosen, given)
     except (ValueError, TypeError, ImportError) as error:
@@ -124,8 +120,8 @@ def _plan(kind: Any, chosen: dict[str, Any], given: set[str]) -> Any:
     return config
 
 
-def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list[str], Any]]]:
-    """Flags as settings: whole ones by name, and (path, value) for each single key of a mapping.
+def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> dict[str, Any]:
+    """Flags as settings; a single key of a mapping comes over the whole of it, wherever it stands.
 
     Args:
         arguments: `--name value`, `--name=value`, `--name.key.key value`, `--name` alone for true, several values
@@ -135,11 +131,11 @@ def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> tuple[dict[st
     Raises:
         UsageError: an unknown name, a value that is missing, or one too many.
 
-    >>> read_flags(["--seed", "1", "--dry-run", "--options.a.b=2e-1"], {"seed": int, "dry_run": bool, "options": dict})
-    ({'seed': 1, 'dry_run': True}, [(['options', 'a', 'b'], 0.2)])
+    >>> read_flags(["--options.a.b=2e-1", "--dry-run", "--options", "{c: 1}"], {"dry_run": bool, "options": dict})
+    {'dry_run': True, 'options': {'c': 1, 'a': {'b': 0.2}}}
     """
     whole: dict[str, Any] = {}
-    inside = []
+    inside: dict[str, Any] = {}
     for flag, words in _grouped(arguments):
         name, *path = flag.split(".")
         name = name.replace("-", "_")
@@ -157,11 +153,11 @@ def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> tuple[dict[st
             value = words[0]
         else:
             value = yaml_value(words[0], f"--{flag} is {words[0]!r}, which") if words else True
-        if path:
-            inside.append(([name, *path], value))
-        else:
-            whole[name] = value
-    return whole, inside
+        for key in reversed(path):
+            value = {key: value}
+        values = inside if path else whole
+        values.update(layered(values, {name: value}))
+    return layered(whole, inside)
 
 
 def _grouped(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -176,14 +172,3 @@ def _grouped(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
         else:
             raise UsageError(f"unexpected argument {word!r}; options are --name value")
     return groups
-
-
-def _set(values: dict[str, Any], path: list[str], value: Any) -> None:
-    """Set one key of a mapping among the settings, at any depth."""
-    for depth, step in enumerate(path[:-1], 1):
-        if values.get(step) is None:
-            values[step] = {}
-        values = values[step]
-        if not isinstance(values, dict):
-            raise UsageError(f"--{'.'.join(path)} sets a key of {'.'.join(path[:depth])}, which is {values!r:.80}")
-    values[path[-1]] = value
