@@ -61,14 +61,18 @@ def test_other_names_of_rewards_stay(name):
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (["format"], {"format": {"answr_tags": 1}}, "'format' refuses the options .* argument 'answr_tags'"),
+        (
+            ["format"],
+            {"format": {"answr_tags": 1}},
+            "'answr_tags'; did you mean 'answer_tags'",
+        ),
         (["format"], {"formt": {}}, r"names 'formt', which reward_funcs does not; did you mean 'format'\?"),
-        (["countdown"], {"countdown": {"size": 3}}, "reward 'countdown' refuses the options {'size': 3}: "),
-        (["format"], {"format": True}, "reward 'format' refuses the options True: "),
+        (["countdown"], {"countdown": {"size": 3}}, "reward 'countdown' has no option 'size'; there is none"),
+        (["format"], {"format": True}, "reward_options.format is True; expected a mapping"),
         (
             ["cosine-length"],
             {"cosine-length": {"accuracy": 3}},
-            "reward 'cosine-length.accuracy' refuses the options 3",
+            "reward_options.cosine-length.accuracy is 3; expected a mapping",
         ),
         (["cosine-length"], {"cosine-length": {"max_tokens": "x"}}, "refuses the options {'max_tokens': 'x'}"),
         (["cosine-length"], {"cosine-length": {"max_tokens": 0}}, "expected a positive number"),
@@ -148,9 +152,9 @@ def test_the_tasks_settings_go_where_they_belong(tmp_path):
     rows = training_rows(settings(*flags))
     assert len(rows) == 2
     assert all(row["prompt"] == f"Add up.\n\n{row['question']}" and row["solution"] == row["answer"] for row in rows)
-    with pytest.raises(UsageError, match=r"task 'dataset' cannot be read: .* unexpected keyword argument 'size'"):
+    with pytest.raises(UsageError, match="task 'dataset' has no option 'size'; there is none"):
         training_rows(settings(*flags, "--task_options.size", "3"))
-    with pytest.raises(UsageError, match=r"task 'countdown' cannot be read: .* unexpected keyword argument 'sise'"):
+    with pytest.raises(UsageError, match="task 'countdown' has no option 'sise'; did you mean 'size'"):
         training_rows(settings("--task_options.sise", "4"))
 
 

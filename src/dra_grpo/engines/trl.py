@@ -26,7 +26,6 @@ from dra_grpo.engines.checks import correctness_column
 from dra_grpo.engines.diagnostics import step_diagnostics
 from dra_grpo.engines.trl_internals import EPS, Generated, check_attributes, check_hooks
 from dra_grpo.errors import UsageError, require
-from dra_grpo.methods import METHODS
 
 require("trl", "trl", "the TRL engine")
 
@@ -57,8 +56,7 @@ class DiversityAwareMixin(_Trainer):
     def __init__(self, *args: Any, dra: DRAConfig | None = None, embedder: Any = None, **kwargs: Any):
         check_hooks(super())
         dra = dra or DRAConfig()
-        method = METHODS.find(dra.method)
-        method.check(**dra.method_options)  # before a model is loaded
+        method = Adjuster.of(dra, embedder, load=False).method  # what cannot work is said before a model is loaded
         if method.stage == "advantage" and not isinstance(self, GRPOTrainer):
             raise UsageError(
                 f"method {method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own; "

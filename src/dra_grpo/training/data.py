@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,6 @@ from dra_grpo.rewards import REWARDS, AccuracyReward
 from dra_grpo.tasks import TASKS
 from dra_grpo.tasks.data import TAKEN
 from dra_grpo.training.directory import note
-from dra_grpo.training.faults import in_one_line
 from dra_grpo.training.settings import Settings
 
 
@@ -57,20 +56,22 @@ def training_rows(settings: Settings) -> list[dict[str, Any]]:
         UsageError: an option that the task does not have, or what the task raises.
     """
     task, data, options = TASKS[settings.run.task], settings.dataset, settings.run.task_options
-    with in_one_line(f"task {task.name!r} cannot be read", options):
-        if task.name != "dataset":
-            return task.rows("train", **options)
-        return task.rows(
-            data.dataset_train_split,
-            data.subset,
-            name=data.dataset_name,
-            config=data.dataset_config,
-            columns=data.columns,
-            system_prompt=data.system_prompt,
-            prompt_format=data.prompt_format,
-            seed=data.subset_seed,
-            **options,
-        )
+    known = [] if task.name == "dataset" else [*inspect.signature(task.rows).parameters][2:]
+    for option in options:
+        if option not in known:
+            raise UsageError(f"task {task.name!r} has no option {option!r}; {nearest(option, known)}")
+    if task.name != "dataset":
+        return task.rows("train", **options)
+    return task.rows(
+        data.dataset_train_split,
+        data.subset,
+        name=data.dataset_name,
+        config=data.dataset_config,
+        columns=data.columns,
+        system_prompt=data.system_prompt,
+        prompt_format=data.prompt_format,
+        seed=data.subset_seed,
+    )
 
 
 def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
@@ -182,12 +183,18 @@ def _reward(name: str) -> Any:
 
 
 def _with_options(reward: Any, options: Any, name: str) -> Any:
+    if not isinstance(options, Mapping):
+        raise UsageError(f"reward_options.{name} is {options!r:.60}; expected a mapping of its options")
+    known = [field.name for field in fields(reward)] if is_dataclass(reward) else []
+    for option in options:
+        if option not in known:
+            raise UsageError(f"reward {name!r} has no option {option!r}; {nearest(option, known)}")
     try:
         inside = {
             option: _with_options(getattr(reward, option), value, f"{name}.{option}")
             for option, value in options.items()
-            if is_dataclass(getattr(reward, option, None))
+            if is_dataclass(getattr(reward, option))
         }
         return replace(reward, **{**options, **inside}) if options else reward
-    except (TypeError, AttributeError) as error:
+    except TypeError as error:
         raise UsageError(f"reward {name!r} refuses the options {options}: {error}") from error
