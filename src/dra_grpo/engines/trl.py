@@ -17,12 +17,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dra_grpo.adjuster import Adjuster
+from dra_grpo.adjuster import Adjuster, correctness_column
 from dra_grpo.completions import has_images, policy_text
 from dra_grpo.config import DRAConfig
 from dra_grpo.core import Adjusted, Rollouts, grpo_advantages
 from dra_grpo.embedders.policy import PolicyEmbedder, right_padded
-from dra_grpo.engines.checks import correctness_column
 from dra_grpo.engines.diagnostics import step_diagnostics
 from dra_grpo.engines.trl_internals import EPS, Generated, check_attributes, check_hooks
 from dra_grpo.errors import UsageError, require

@@ -5,8 +5,7 @@ from typing import Any
 
 import torch
 
-from dra_grpo.adjuster import Adjuster
-from dra_grpo.engines.checks import correctness_column
+from dra_grpo.adjuster import Adjuster, correctness_column
 from dra_grpo.tasks.prompts import system_text
 from dra_grpo.tasks.source import KNOWN_SIZES, is_local
 from dra_grpo.training.data import check_count, check_rows, dra_config, reward_functions, training_rows
