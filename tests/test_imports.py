@@ -157,11 +157,6 @@ def test_the_command_line_starts_without_heavy_packages():
     assert not loaded & set(HEAVY)
 
 
-def test_core_loads_no_other_part():
-    loaded = loaded_after("import dra_grpo.core")
-    assert {name for name in loaded if name.startswith("dra_grpo")} == {"dra_grpo", "dra_grpo.core", "dra_grpo.errors"}
-
-
 def test_core_needs_torch_and_nothing_else():
     assert outside(SOURCE, "core", late=True) == {"torch"}
 
@@ -182,9 +177,9 @@ def test_imports_go_one_way():
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("part", sorted({path.stem for path in SOURCE.iterdir() if path.name[0] not in "._"}))
-def test_every_part_has_its_place(part):
-    assert part in MAY_KNOW or part in {"py", "__init__"}
+def test_every_part_has_its_place():
+    parts = {path.stem for path in SOURCE.iterdir() if path.name[0] not in "._"} - {"py", "__init__"}
+    assert parts <= MAY_KNOW.keys()
 
 
 @pytest.fixture
@@ -205,29 +200,14 @@ def package(tmp_path):
     "name, text, expected",
     [
         ("core/smi.py", "import dra_grpo.methods\n", "core imports dra_grpo.methods"),
-        ("core/smi.py", "from dra_grpo.lab import run\n", "core imports dra_grpo.lab.run"),
-        (
-            "core/smi.py",
-            "def f():\n    from dra_grpo.methods.dra import dra\n",
-            "imports dra_grpo.methods.dra.dra",
-        ),
+        ("core/smi.py", "def f():\n    from dra_grpo.lab import run\n", "core imports dra_grpo.lab.run"),
         ("core/smi.py", "from dra_grpo import METHODS\n", "core imports dra_grpo.METHODS"),
         ("core/smi.py", "from dra_grpo import cli\n", "core imports dra_grpo.cli"),
-        ("core/smi.py", "from ..methods import dra\n", "core imports dra_grpo.methods.dra"),
         ("tasks/a/b.py", "from ...engines.trl import x\n", "tasks imports dra_grpo.engines.trl.x"),
         ("tasks/a.py", "if TYPE_CHECKING:\n    import dra_grpo.cli.main\n", "tasks imports dra_grpo.cli.main"),
-        (
-            "analysis/a.py",
-            "class A:\n    def f(self):\n        import dra_grpo.engines as e\n",
-            "imports dra_grpo.engines",
-        ),
-        (
-            "evaluation/a.py",
-            "f = lambda: importlib.import_module('dra_grpo.training.run')\n",
-            "imports dra_grpo.training.run",
-        ),
+        ("analysis/a.py", "class A:\n    def f(self):\n        import dra_grpo.engines as e\n", "dra_grpo.engines"),
+        ("evaluation/a.py", "f = lambda: importlib.import_module('dra_grpo.training.run')\n", "dra_grpo.training.run"),
         ("embedders/a.py", "X = {'a': 'dra_grpo.engines.trl:Trainer'}\n", "imports dra_grpo.engines.trl.Trainer"),
-        ("engines/trl.py", "try:\n    import dra_grpo.lab\nexcept ImportError:\n    raise\n", "imports dra_grpo.lab"),
         ("errors.py", "from dra_grpo.registry import Registry\n", "errors imports dra_grpo.registry.Registry"),
         ("novel/a.py", "import dra_grpo.core\n", "novel imports dra_grpo.core"),
     ],

@@ -1,7 +1,5 @@
 """Diversity-aware reward adjustment (DRA) for GRPO training of language models."""
 
-from __future__ import annotations
-
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,20 +46,9 @@ _HOMES = {
 
 # The trainers are left out: they import trl, which `from dra_grpo import *` should not.
 __all__ = [
-    "EMBEDDERS",
-    "METHODS",
-    "Adjusted",
-    "Adjuster",
-    "DRAConfig",
-    "Rollouts",
-    "adjust_rewards",
-    "cosine_similarity",
-    "facility_location",
-    "graph_cut",
-    "grpo_advantages",
-    "logdet",
-    "method",
-]
+    "EMBEDDERS", "METHODS", "Adjusted", "Adjuster", "DRAConfig", "Rollouts", "adjust_rewards", "cosine_similarity",
+    "facility_location", "graph_cut", "grpo_advantages", "logdet", "method",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,5 @@
 """What a run chooses beyond TRL's own fields; every field is a YAML key and a command-line flag."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields

@@ -1,7 +1,5 @@
 """What a training run or an evaluation costs: GPU-hours, money at a price, and the line that says so."""
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,7 +1,5 @@
 """The errors a person can mend, each one line: what was found, what was expected, what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib.util import find_spec

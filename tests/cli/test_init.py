@@ -27,16 +27,8 @@ def shell(command, folder):
     path = f"{folder / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     (folder / "work").mkdir(exist_ok=True)
     variables = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        command,
-        shell=True,
-        cwd=folder / "work",
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    work = folder / "work"
+    return subprocess.run(command, shell=True, cwd=work, env=variables, capture_output=True, text=True, check=False)
 
 
 def test_the_page_as_it_is_typed(tmp_path):
