@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from math import ceil
 from pathlib import Path
 
 from dra_grpo.errors import UsageError
@@ -64,8 +65,10 @@ class WorkerPool:
         """
         with self._lock, ThreadPoolExecutor(len(self._slots)) as threads:
             self._idle, self._stopped = list(range(len(self._slots))), False
+            size = ceil(len(pairs) / (8 * len(self._slots)))  # neighbours have one gold, which is then parsed once
             try:
-                return dict(zip(pairs, threads.map(self._outcome, pairs), strict=True))
+                parts = threads.map(self._outcomes, [pairs[at : at + size] for at in range(0, len(pairs), size)])
+                return {pair: outcome for part in parts for pair, outcome in part.items()}
             except BaseException:  # Ctrl-C among them: whoever is halfway through a pair is of no use any more
                 self._stopped = True
                 for worker in filter(None, self._slots):
@@ -88,19 +91,21 @@ class WorkerPool:
             worker.process.returncode = 0  # not this process's child: nothing to wait for
         self._slots = [None] * len(self._slots)
 
-    def _outcome(self, pair: Pair) -> str:
+    def _outcomes(self, pairs: list[Pair]) -> dict[Pair, str]:
         slot = self._idle.pop()  # there are as many threads as slots
         try:
-            gold, answer = pair
-            if gold not in self._mathematics:
-                found = self._ask(slot, gold)
-                if isinstance(found, str):
-                    logger.warning("gold answer %.200r: %s while reading it; it is compared as text", gold, found)
-                self._mathematics[gold] = found is True
-            equal = self._ask(slot, gold, answer) if self._mathematics[gold] else "text"
-            return equal if isinstance(equal, str) else "equal" if equal else "different"
+            return {pair: self._outcome(slot, *pair) for pair in pairs}
         finally:
             self._idle.append(slot)
+
+    def _outcome(self, slot: int, gold: str, answer: str) -> str:
+        if gold not in self._mathematics:
+            found = self._ask(slot, gold)
+            if isinstance(found, str):
+                logger.warning("gold answer %.200r: %s while reading it; it is compared as text", gold, found)
+            self._mathematics[gold] = found is True
+        equal = self._ask(slot, gold, answer) if self._mathematics[gold] else "text"
+        return equal if isinstance(equal, str) else "equal" if equal else "different"
 
     def _ask(self, slot: int, *question: str) -> bool | str:
         """The worker's reply: "timeout" if the question used up its time, "crash" if it killed two workers.
