@@ -76,13 +76,6 @@ def test_options_stay_where_the_choice_is_only_said_again(recipes):
     assert (settings.dra.embedder_options, settings.dra.method_options) == ({"model": "mine"}, {"smi": "logdet"})
 
 
-def test_a_whole_mapping_and_single_keys_of_it_on_one_line(recipes):
-    folder = recipes(a="method_options: {clamp: false}\n")
-    flags = ["--method_options.jitter", "0.5", "--method_options", '{"smi": "logdet", "jitter": 1}']
-    settings = parse_settings(["--config", str(folder / "a.yaml"), *flags, *CPU])
-    assert settings.dra.method_options == {"clamp": False, "smi": "logdet", "jitter": 0.5}
-
-
 def test_mappings_merge_at_any_depth_and_from_flags():
     below = {"reward_options": {"cosine-length": {"max_tokens": 9, "short_wrong": 0.0}}, "seed": 1}
     above = {"reward_options": {"cosine-length": {"max_tokens": 5}, "format": {"answer_tags": False}}}
@@ -115,12 +108,6 @@ def test_numbers_without_a_point_are_numbers_inside_mappings_too(recipes):
     assert settings.training.lr_scheduler_kwargs == {"min_lr": -100.0}
     assert settings.run.reward_options == {"r": {"x": 0.5}}
     assert settings.training.run_name == "1e-3x"
-
-
-def test_a_merge_may_be_overridden_and_a_key_not_repeated(recipes):
-    anchors = "method_options: &m {smi: logdet}\nembedder_options: {<<: *m, smi: other}\n"
-    settings = parse_settings(["--config", str(recipes(a=anchors) / "a.yaml"), *CPU])
-    assert settings.dra.embedder_options == {"smi": "other"}
 
 
 @pytest.mark.parametrize(

@@ -118,12 +118,6 @@ def test_the_resolved_yaml_is_taken_again_and_says_the_same(tmp_path, recipe):
     assert after.training.to_dict() == before.training.to_dict()
 
 
-def test_null_and_empty_list_are_kept(config):
-    settings = parse_settings(["--config", config("report_to: []\nsave_total_limit: null\n"), "--use_cpu"])
-    assert settings.training.report_to == []
-    assert settings.training.save_total_limit is None
-
-
 def test_a_mapping_with_every_line_commented_out_is_empty(config):
     text = "method_options:\n  # smi: logdet\ntask_options:\nreward_funcs:\nlora_target_modules: []\n"
     settings = parse_settings(["--config", config(text), *CPU])
