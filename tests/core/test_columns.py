@@ -93,24 +93,18 @@ def test_the_number_of_a_named_group_does_not_hang_on_the_order_of_rows():
 
 
 @pytest.mark.parametrize(
-    "call, message",
+    "arguments, message",
     [
-        (
-            lambda: Rollouts([1.0, "a"], [0, 0]),
-            "rewards must be numbers in a tensor, an array, a list or a column; got list",
-        ),
-        (lambda: Rollouts(1.0, [0]), "rewards must be numbers .* got float"),
-        (lambda: adjust_rewards([1.0, 1.0], [[1.0], [1.0, 2.0]]), "embeddings must be numbers .* got list"),
-        (
-            lambda: Rollouts([1.0, 1.0], [0, None]),
-            "groups must be one integer or string a row; got torch.float",
-        ),
-        (lambda: Rollouts([1.0, 1.0], ["a", None]), "groups must be one integer or string a row; got None"),
-        (lambda: Rollouts([1.0, 1.0], [{}, {}]), "groups must be one integer or string a row; got list: unhashable"),
+        (([1.0, "a"], [0, 0]), "rewards must be numbers in a tensor, an array, a list or a column; got list"),
+        ((1.0, [0]), "rewards must be numbers .* got float"),
+        (([1.0, 1.0], None, [[1.0], [1.0, 2.0]]), "embeddings must be numbers .* got list"),
+        (([1.0, 1.0], [0, None]), "groups must be one integer or string a row; got torch.float"),
+        (([1.0, 1.0], ["a", None]), "groups must be one integer or string a row; got None"),
+        (([1.0, 1.0], [{}, {}]), "groups must be one integer or string a row; got list: unhashable"),
     ],
     ids=["text", "number", "ragged", "no id", "no name", "unhashable"],
 )
-def test_what_cannot_be_taken_is_named_in_one_line(call, message):
+def test_what_cannot_be_taken_is_named_in_one_line(arguments, message):
     with pytest.raises(UsageError, match=message) as error:
-        call()
+        Rollouts(*arguments)
     assert "\n" not in str(error.value)

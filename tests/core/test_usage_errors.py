@@ -25,7 +25,7 @@ def one_line(call, *parts, error=UsageError):
 )
 def test_groups_that_do_not_fit_name_both_shapes(rewards, groups):
     ids = None if groups is None else torch.zeros(groups, dtype=torch.long)
-    parts = [str(rewards), "no groups" if groups is None else str(groups)]
+    parts = ["(B, G) without groups", str(rewards), "no groups" if groups is None else str(groups)]
     one_line(lambda: adjust_rewards(torch.ones(rewards), torch.ones(*rewards, 2), ids), *parts)
     one_line(lambda: grpo_advantages(torch.ones(rewards), ids), *parts)
 
@@ -53,14 +53,8 @@ def test_embeddings_whose_sum_overflows_are_not_broken():
     assert adjust_rewards(torch.ones(3), half).weights.tolist() == pytest.approx([1 / 3] * 3)
 
 
-def test_integer_embeddings_are_promoted():
-    assert adjust_rewards([1, 1, 0], [[1, 0], [2, 0], [0, 1]]).rewards.tolist() == [0.5, 0.5, 0.0]
-
-
 def test_rollouts_that_do_not_fit_name_both_shapes():
     ids = torch.zeros(3, dtype=torch.long)
-    one_line(lambda: Rollouts(torch.ones(2, 3), ids), "(B, G) without groups", "(2, 3)", "(3,)")
-    one_line(lambda: Rollouts(torch.ones(3), ids[:2]), "groups", "(3,)", "(2,)")
     one_line(lambda: Rollouts(torch.ones(3), ids, torch.ones(2, 4)), "(3,)", "(2, 4)")
     one_line(lambda: Rollouts(torch.ones(3), None, torch.ones(3)), "embeddings", "(3,) with a last dimension D")
     one_line(lambda: Rollouts(torch.ones(2, 3), None, torch.ones(6, 2)), "(2, 3)", "(6, 2)")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dra_grpo
-from dra_grpo import adjust_rewards, cosine_similarity, grpo_advantages, logdet
+from dra_grpo import adjust_rewards, grpo_advantages, logdet
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 LOGDET = [2.013635, 1.688353, 1.077215, 0.129648]
@@ -14,11 +14,6 @@ LOGDET = [2.013635, 1.688353, 1.077215, 0.129648]
 
 def close(found, expected, atol=1e-5):
     torch.testing.assert_close(found.double(), torch.tensor(expected, dtype=torch.float64), atol=atol, rtol=0)
-
-
-@DTYPES
-def test_cosines_of_the_cholesky_factor_are_the_similarity(worked, dtype):
-    close(cosine_similarity(worked.embeddings.to(dtype)), worked.similarity.tolist(), atol=1e-6)
 
 
 def test_logdet_without_jitter(worked):

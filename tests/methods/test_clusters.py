@@ -32,16 +32,6 @@ def test_similarity_as_scipy_has_it(kind, threshold, seed, rich):
         assert sizes[rows].tolist() == [labels.count(label) for label in labels]
 
 
-@pytest.mark.parametrize("kind", ["single", "complete"])
-def test_equal_texts_and_equal_answers(kind, rich):
-    rollouts = rich(SIZES)
-    for clusters, values in (("text", rollouts.texts), ("answer", rollouts.answers)):
-        sizes = cluster_size(rollouts, clusters=clusters, threshold=0.99, linkage=kind).tolist()
-        for row, value in enumerate(values):
-            peers = [values[j] for j in range(sum(SIZES)) if rollouts.groups[j] == rollouts.groups[row]]
-            assert sizes[row] == (1 if value is None else peers.count(value))
-
-
 def test_a_callable_is_asked_once_for_each_pair_of_different_scored_texts_of_a_group():
     texts = ["ab", "ac", "xy", "ab", "ad", "az"]
     rewards = torch.tensor([1.0, 1, 1, 1, torch.nan, 1])

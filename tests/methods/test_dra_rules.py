@@ -42,13 +42,6 @@ def test_the_gate_opens_at_min_spread_and_looks_at_all_correct_groups_alone(rich
             assert not (gated.smi == 0).all()
 
 
-def test_an_unscorable_row_does_not_open_the_gate():
-    embeddings = torch.ones(4, 2)
-    embeddings[3] = torch.tensor([1.0, -1.0])
-    rewards = torch.tensor([1.0, 1.0, 1.0, torch.nan])
-    assert (adjust_rewards(rewards, embeddings, min_spread=0.1).weights[:3] == 1).all()
-
-
 def test_kept_wrong_rewards_are_a_floor_for_the_correct():
     embeddings = torch.tensor([[1.0, 0.0]] * 4 + [[0.0, 1.0]] * 2)
     rewards, correct = torch.tensor([1.0, 1, 1, 1, 0.4, -0.4]), torch.tensor([True] * 4 + [False] * 2)

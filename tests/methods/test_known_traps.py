@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dra_grpo import METHODS, Rollouts, adjust_rewards
+from dra_grpo import Rollouts, adjust_rewards
 from dra_grpo.core.redundancy import similarity_spread
-from dra_grpo.methods.dra import DRA_ROBUST
 
 
 def nearly_alike(G=8, noise=0.15, seed=0):
@@ -110,10 +109,3 @@ def test_mmr_rewards_the_first_pick_by_a_jump():
 def test_copies_leave_no_rounding_for_evol_to_blow_up():
     embeddings = torch.randn(1, 300, generator=torch.Generator().manual_seed(0)).repeat(6, 1)
     assert torch.equal(adjust_rewards(torch.ones(6), embeddings, method="evol").rewards, torch.full((6,), 0.75))
-
-
-def test_dra_robust_is_dra_with_options():
-    rollouts = Rollouts(torch.tensor([1.0, 1, 1, -0.2]), torch.zeros(4).long(), torch.randn(4, 8))
-    preset, by_hand = METHODS["dra-robust"](rollouts), METHODS["dra"](rollouts, **DRA_ROBUST)
-    assert torch.equal(preset.rewards, by_hand.rewards)
-    assert METHODS["dra-robust"].options == {**METHODS["dra"].options, **DRA_ROBUST}

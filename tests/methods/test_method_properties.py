@@ -7,11 +7,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from dra_grpo import METHODS, grpo_advantages
-from dra_grpo.core import KERNELS, SMI
 
 
 def test_outputs_are_shaped_like_the_rewards_and_fit_the_stage(every, rich):
@@ -154,46 +151,6 @@ def test_inputs_are_not_written_to(every, rich):
     METHODS[every](rollouts)
     for name in ("rewards", "groups", "embeddings", "correct", "logprobs"):
         assert torch.equal(getattr(rollouts, name), getattr(untouched, name))
-
-
-class Entries(TorchDispatchMode):
-    """Counts the entries that the operators' results have: of the largest, and of all together."""
-
-    largest = total = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        sizes = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
-        self.largest, self.total = max([self.largest, *sizes]), self.total + sum(sizes)
-        return result
-
-
-EXPENSIVE = {
-    "dra": [
-        {"smi": smi, "kernel": kernel}
-        for smi in SMI
-        for kernel in KERNELS
-        if (smi, kernel) != ("logdet", "cosine_clamped")
-    ],
-    "logdet_marginal": [{}, {"credit": "shapley", "samples": 4}],
-    "darling": [{}, {"clusters": "text"}, {"clusters": str.__eq__}, {"linkage": "complete"}],
-}
-
-
-def test_a_large_group_does_not_make_small_ones_dear(every, rich, take):
-    rollouts = rich((50, *[4] * 20), D=3)
-    linear = len(rollouts.rewards) * (384 if every == "random" else 3)
-    rows = [(rollouts.index.group == group).nonzero().flatten() for group in range(21)]
-    for options in EXPENSIVE.get(every, [{}]):
-        alone = Entries()
-        for of_group in rows:
-            part = take(rollouts, of_group)
-            with alone:
-                METHODS[every](part, **options)
-        with Entries() as together:
-            METHODS[every](rollouts, **options)
-        assert together.total <= 2 * alone.total, options
-        assert together.largest <= 2 * max(alone.largest, linear), options
 
 
 def test_sampled_shapley_values_of_a_group_do_not_hang_on_the_others(rich, take, same):

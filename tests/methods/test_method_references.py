@@ -290,15 +290,15 @@ def test_dra_blend(lam, rich):
     rollouts = rich()
     grpo = grpo_advantages(rollouts.rewards, rollouts.groups)
     found = METHODS["dra-blend"](rollouts, lam=lam).advantages
-    for rows, _, C, S in groups_of(rollouts):
+
+    def with_bonus(R, C, S, rows):
         company = [i for i, c in enumerate(C) if c]
         w = {i: 1 / (1 + max(0.0, sum(S[i][j] for j in company if j != i))) for i in company}
         spread = stdev(w.values()) if len(w) > 1 else 0.0
-        expected = grpo[rows].tolist()
-        for i in company:
-            expected[i] += lam * (w[i] - fmean(w.values())) / (spread + 0.1)
-        torch.testing.assert_close(found[rows], torch.tensor(expected, dtype=torch.float64), atol=1e-9, rtol=0)
-        assert found[rows].mean().item() == pytest.approx(0, abs=1e-9)
+        bonus = {i: lam * (w[i] - fmean(w.values())) / (spread + 0.1) for i in company}
+        return [a + bonus.get(i, 0.0) for i, a in enumerate(grpo[rows].tolist())]
+
+    assert_group_by_group(found, rollouts, with_bonus)
 
 
 @pytest.mark.parametrize("rows", ["all", "correct"])
