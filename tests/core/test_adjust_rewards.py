@@ -102,8 +102,9 @@ def test_empty_batches(smi, kernel, shape):
 
 
 @ALL_PAIRS
-def test_without_the_clamp_equals_the_loop(random_batch, loops, smi, kernel):
-    rewards, x = random_batch(B=4, G=6, D=3, seed=1)
+@pytest.mark.parametrize("D", [3, 96], ids=["through the matrix", "linear where it can be"])
+def test_without_the_clamp_equals_the_loop(random_batch, loops, smi, kernel, D):
+    rewards, x = random_batch(B=4, G=6, D=D, seed=1)
     with warnings.catch_warnings(action="ignore"):
         found = adjust_rewards(rewards, x, smi=smi, kernel=kernel, clamp=False)
     for b in range(4):

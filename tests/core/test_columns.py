@@ -72,6 +72,7 @@ def test_every_container_gives_what_tensors_give(container, ids):
 def test_two_dimensions_of_lists():
     found = adjust_rewards([[1, None], [1.0, 1.0]], [[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [1.0, 0.0]]])
     torch.testing.assert_close(found.rewards, torch.tensor([[1.0, torch.nan], [0.5, 0.5]]), equal_nan=True)
+    assert Rollouts([[1, 0], [0, 1]], texts=[["a", "b"], ["c", "d"]]).texts == ["a", "b", "c", "d"]
 
 
 @pytest.mark.parametrize(

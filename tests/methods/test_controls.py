@@ -74,7 +74,7 @@ def test_permuted_takes_dras_options_and_keeps_its_rules(rich):
 )
 @pytest.mark.parametrize("name", ["random", "length"])
 def test_the_mean_weight_of_the_correct_is_dras(name, options, rich, without_scores):
-    rollouts = without_scores(rich((7, 5, 4, 3)), [0, 9])
+    rollouts = without_scores(rich((7, 5, 4, 3)), [0, 9, 17])
     rollouts.correct[-3:] = False
     dra, control = METHODS["dra"](rollouts, **options), METHODS[name](rollouts, **options)
     for rows in rows_of(rollouts):
@@ -99,6 +99,8 @@ def test_what_dra_keeps_a_matched_control_keeps(name):
     torch.testing.assert_close(mirrored[2], 2 - plain[2].clamp(max=1))
     torch.testing.assert_close(plain[:2].mean(), METHODS["dra"](rollouts).weights[:2].mean())
     torch.testing.assert_close(kept.weights[:2].mean(), plain[:2].mean())
+    lifted = METHODS[name](Rollouts(rewards.clamp(min=0.6), [0] * 4, close, correct, texts=texts), wrong="keep")
+    torch.testing.assert_close(lifted.rewards, torch.full((4,), 0.6))
 
 
 def test_random_embeddings_know_nothing_of_the_text(rich):
@@ -127,5 +129,8 @@ def test_length_is_the_ratio_of_the_lengths(rich):
     rollouts = Rollouts(torch.ones(4), torch.zeros(4).long(), texts=texts)
     found = METHODS["length"](rollouts, match=False).smi
     torch.testing.assert_close(found, torch.tensor([1 + 0.5 + 0.1, 1 + 0.5 + 0.1, 0.5 + 0.5 + 0.05, 0.1 + 0.1 + 0.05]))
+    some = Rollouts(rollouts.rewards, [0] * 4, correct=[True, False, False, False], texts=texts)
+    found = METHODS["length"](some, match=False, correct_only=True).smi
+    torch.testing.assert_close(found, torch.tensor([0.0, 1.0, 0.5, 0.1]))
     for smi in ("logdet", "facility_location"):
         assert METHODS["length"](rollouts, match=False, smi=smi).smi.isfinite().all()

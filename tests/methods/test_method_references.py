@@ -317,7 +317,7 @@ def test_uniqueness(alpha, rows, rich):
 
 
 def test_darling(rich):
-    rollouts = rich((7, 5, 1))
+    rollouts = rich((12, 9, 1))
 
     def share_of_others(R, C, S, members):
         n, answers = len(members), [rollouts.answers[i] for i in members]
