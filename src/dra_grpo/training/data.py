@@ -195,6 +195,6 @@ def _with_options(reward: Any, options: Any, name: str) -> Any:
             for option, value in options.items()
             if is_dataclass(getattr(reward, option))
         }
-        return replace(reward, **{**options, **inside}) if options else reward
+        return replace(reward, **{**options, **inside}) if options else reward  # type: ignore[type-var]
     except TypeError as error:
         raise UsageError(f"reward {name!r} refuses the options {options}: {error}") from error
