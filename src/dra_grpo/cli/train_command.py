@@ -62,7 +62,8 @@ def _print_changes(settings: Settings) -> None:
     for line in settings.without_effect():
         print(f"note: {line}")
     if settings.forced:
-        rows = table(["setting", "recipe", "here", "why"], settings.forced)
+        forced = [(name, _short(before), _short(now), why) for name, before, now, why in settings.forced]
+        rows = table(["setting", "recipe", "here", "why"], forced)
         print(f"on this CPU, the recipe's settings become:\n\n{rows}\n")
 
 
@@ -85,3 +86,8 @@ def _print_plan(settings: Settings) -> None:
     if needs.share:
         rest = "which it gives back while the policy trains" if needs.sleeps else "kept all the time"
         print(f"vLLM takes {needs.share:.0%} of the card beside that, {rest}: a card of {gib(needs.card)} or more")
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 24 else text[:21] + "..."
