@@ -55,7 +55,7 @@ def test_agrees_with_one_forward_pass_a_token(policy):
     for one, problem in zip(exact_probabilities(double, tokenizer, SMALL), SMALL, strict=True):
         assert one.problem == problem
         assert one.texts == accepted_texts(problem)
-        for text, probability in list(zip(one.texts, one.probabilities.tolist(), strict=True))[:6]:
+        for text, probability in list(zip(one.texts, one.at().tolist(), strict=True))[:6]:
             assert probability == pytest.approx(plain_probability(double, tokenizer, problem.prompt, text), rel=1e-9)
 
 
@@ -65,7 +65,7 @@ def test_wrong_completions_have_their_probability_too(policy):
     texts = ["3+5=9,9+7=16", "", "3*5=15,15+7=22", "7"]
     logprobs = completion_logprobs(double, tokenizer, ["3,5,7>22:"] * 4, texts)
     expected = [plain_probability(double, tokenizer, "3,5,7>22:", text) for text in texts]
-    assert logprobs.exp().tolist() == pytest.approx(expected, rel=1e-9)
+    assert logprobs[0].exp().tolist() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 512])
@@ -83,7 +83,7 @@ def test_results_against_a_plain_loop(policy):
         results = exact_results(accepted, samples=5, level=level)
         assert list(results) == ["pass@1", "pass@5", "distinct", "coverage"]
         for row, one in enumerate(accepted):
-            probability = dict(zip(one.texts, one.probabilities.tolist(), strict=True))
+            probability = dict(zip(one.texts, one.at().tolist(), strict=True))
             p = sum(probability.values())
             groups = distinct_solutions(one.problem, level).values()
             expected = sum(1 - (1 - sum(probability[text] for text in texts)) ** 5 for texts in groups)
@@ -95,9 +95,9 @@ def test_results_against_a_plain_loop(policy):
 
 def test_results_at_the_ends():
     texts = ("2*3=6", "3*2=6")
-    certain = Accepted(Problem((2, 3), 6), texts, torch.tensor([1.0, 1e-9], dtype=torch.float64))  # rounding above 1
-    never = Accepted(Problem((2, 3), 6), texts, torch.zeros(2, dtype=torch.float64))
-    rare = Accepted(Problem((2, 3), 6), texts, torch.tensor([1e-18, 0.0], dtype=torch.float64))
+    certain = Accepted(Problem((2, 3), 6), texts, torch.tensor([[1.0, 1e-9]], dtype=torch.float64))  # rounding above 1
+    never = Accepted(Problem((2, 3), 6), texts, torch.zeros(1, 2, dtype=torch.float64))
+    rare = Accepted(Problem((2, 3), 6), texts, torch.tensor([[1e-18, 0.0]], dtype=torch.float64))
     results = exact_results([certain, never, rare], samples=16)
     assert results["pass@16"].tolist() == pytest.approx([1.0, 0.0, 16e-18], rel=1e-12, abs=0)
     assert results["coverage"].tolist() == pytest.approx([1.0, 0.0, 16e-18], rel=1e-12, abs=0)
@@ -119,8 +119,8 @@ def test_sampling_agrees(policy):
         correct = [verify(text, problem).correct for text in texts]
         seen = Counter(text for text, right in zip(texts, correct, strict=True) if right)
         assert set(seen) <= set(one.texts)
-        pvalues.append(stats.binomtest(sum(correct), count, one.correct).pvalue)
-        for text, probability in zip(one.texts, one.probabilities.tolist(), strict=True):
+        pvalues.append(stats.binomtest(sum(correct), count, one.correct()).pvalue)
+        for text, probability in zip(one.texts, one.at().tolist(), strict=True):
             pvalues.append(stats.binomtest(seen[text], count, probability).pvalue)
         keys = [solution_key(text) if right else None for text, right in zip(texts, correct, strict=True)]
         groups = [set(keys[start : start + group]) - {None} for start in range(0, count, group)]
@@ -154,6 +154,34 @@ def test_refuses_a_tokenizer_of_other_than_characters(policy):
 
 def test_refuses_problems_without_a_solution(policy):
     accepted = exact_probabilities(*policy, [Problem((1, 1), 7)])
-    assert accepted[0].correct == 0.0
+    assert accepted[0].correct() == 0.0
     with pytest.raises(UsageError, match="'1,1>7:' has no solution, so no coverage; leave such problems out"):
         exact_results(accepted)
+
+
+@pytest.mark.parametrize("temperature", [0.2, 0.7, 1.0, 1.4])
+def test_temperatures_against_one_forward_pass_a_token(policy, temperature):
+    model, tokenizer = policy
+    double = copy.deepcopy(model).double()
+    (one,) = exact_probabilities(double, tokenizer, SMALL[1:2], temperatures=(1.0, temperature))
+    colder = copy.deepcopy(double)
+    colder.lm_head = torch.nn.Linear(128, len(tokenizer), bias=False, dtype=torch.float64)
+    colder.lm_head.weight.data = double.lm_head.weight.data / temperature  # the same logits, divided
+    for text, probability in zip(one.texts, one.at(temperature).tolist(), strict=True):
+        assert probability == pytest.approx(plain_probability(colder, tokenizer, one.problem.prompt, text), rel=1e-9)
+
+
+def test_temperature_0_is_what_generate_writes(policy):
+    model, tokenizer = policy
+    drawn = problems("validation", 40)
+    accepted = exact_probabilities(model, tokenizer, drawn, temperatures=(0.0,))
+    for one in accepted:
+        inputs = tokenizer([one.problem.prompt], return_tensors="pt")
+        ids = model.generate(**inputs, do_sample=False, temperature=None, top_p=None, top_k=None)
+        written = tokenizer.decode(ids[0, inputs.input_ids.shape[1] :], skip_special_tokens=True)
+        assert one.at(0.0).tolist() == [float(text == written) for text in one.texts]
+    assert 0 < sum(one.correct(0.0) for one in accepted) < 40
+    with pytest.raises(UsageError, match="no probabilities at temperature 0.5; expected one of 0.0"):
+        accepted[0].correct(0.5)
+    with pytest.raises(UsageError, match=r"temperatures are \[-1\]; expected one or more, each 0 or above"):
+        exact_probabilities(model, tokenizer, drawn, temperatures=[-1])
