@@ -16,9 +16,11 @@ if TYPE_CHECKING:
         logdet,
     )
     from dra_grpo.embedders import EMBEDDERS
-    from dra_grpo.engines.trl import DiversityAwareMixin as DiversityAwareMixin
-    from dra_grpo.engines.trl import DRAGRPOTrainer as DRAGRPOTrainer
-    from dra_grpo.engines.trl import DRARLOOTrainer as DRARLOOTrainer
+    from dra_grpo.engines.trl import (
+        DiversityAwareMixin as DiversityAwareMixin,
+        DRAGRPOTrainer as DRAGRPOTrainer,
+        DRARLOOTrainer as DRARLOOTrainer,
+    )
     from dra_grpo.methods import METHODS
     from dra_grpo.methods.adjust import adjust_rewards
     from dra_grpo.methods.method import method

@@ -7,8 +7,7 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dra_grpo import adjust_rewards
 from dra_grpo.core import KERNELS, SMI

@@ -11,8 +11,7 @@ from itertools import permutations
 import mpmath
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dra_grpo.core.similarity import cosine_similarity
 from dra_grpo.core.smi import SMI, facility_location, graph_cut, graph_cut_of_rows, logdet

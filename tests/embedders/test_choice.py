@@ -103,6 +103,7 @@ def test_what_gives_no_rows_is_one_line(function, message):
         ("ngrma", None, "unknown embedder 'ngrma'; did you mean 'ngram'"),
         ("ngram", {"orders_": 3}, "embedder 'ngram' refuses embedder_options {'orders_': 3}: .* got an unexpected"),
         ("http", None, "embedder 'http' refuses embedder_options {}: .* missing 2 required .* 'url' and 'model'"),
+        ("policy", {"batch_size": 0}, "embedder 'policy' got batch_size=0; expected 1 or more"),
         ("http", {"url": "here", "model": "x"}, "url is 'here'; expected an http"),
         (lookup, {"dimension": 64}, "embedder_options go with an embedder's name; 'lookup' is built already"),
     ],

@@ -4,8 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dra_grpo.embedders.ngram import END, START, NgramEmbedder
 from dra_grpo.errors import UsageError

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dra_grpo.grading.latex import choice, spelling, tidy, words
 from dra_grpo.grading.units import without_unit

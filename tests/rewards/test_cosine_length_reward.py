@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards import AccuracyReward, CosineLengthReward, cosine_length_reward

@@ -3,10 +3,9 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from dra_grpo.tasks.countdown import Problem, Verdict, accepted_texts, verify
+from dra_grpo.tasks.countdown import Grade, Problem, accepted_texts, verify
 
 PROBLEM = Problem((3, 5, 2), 16)
 SOLUTION = "3+5=8,8*2=16"
@@ -38,7 +37,7 @@ def plain_check(text: str, problem: Problem) -> bool:
 )
 def test_accepts(text):
     problem = Problem(PROBLEM.numbers, int(text.rsplit("=", 1)[1]))
-    assert verify(text, problem) == Verdict(True, 2, 2, None)
+    assert verify(text, problem) == Grade(True, 2, 2, None)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +60,7 @@ def test_accepts(text):
     ],
 )
 def test_refuses_with_the_first_error(text, steps, valid, error):
-    assert verify(text, PROBLEM) == Verdict(False, steps, valid, error)
+    assert verify(text, PROBLEM) == Grade(False, steps, valid, error)
 
 
 def test_a_result_equal_to_a_given_number_leaves_both_at_hand():
@@ -92,11 +91,11 @@ def test_digits_and_signs_of_other_scripts_are_none(sign):
     ids=["digits", "result", "huge operands", "repeats", "commas", "nul", "surrogates", "brackets", "sums"],
 )
 def test_hostile_text_is_refused_quickly_in_a_short_sentence(text):
-    verdict = verify(text, PROBLEM)  # a quadratic pass over 1 MB would take minutes
-    assert not verdict.correct
-    assert verdict.valid_steps <= 2
-    assert len(verdict.error) < 300
-    assert verdict.error.isprintable()
+    grade = verify(text, PROBLEM)  # a quadratic pass over 1 MB would take minutes
+    assert not grade.correct
+    assert grade.valid_steps <= 2
+    assert len(grade.error) < 300
+    assert grade.error.isprintable()
 
 
 def test_every_string_up_to_six_characters_for_two_numbers():
@@ -141,7 +140,7 @@ steps = st.builds(
 def test_agrees_with_the_grammar_written_a_second_time(text, numbers):
     last = text.rsplit("=", 1)[1]
     problem = Problem(tuple(numbers), max(1, int(last)))
-    verdict = verify(text, problem)
-    assert verdict.correct == plain_check(text, problem)
-    assert verdict.correct == (verdict.error is None)
-    assert 0 <= verdict.valid_steps <= min(verdict.steps, len(numbers) - 1)
+    grade = verify(text, problem)
+    assert grade.correct == plain_check(text, problem)
+    assert grade.correct == (grade.error is None)
+    assert 0 <= grade.valid_steps <= min(grade.steps, len(numbers) - 1)

@@ -1,11 +1,9 @@
 """Flat rows with group ids, in any order and ragged, to padded (B, G) and back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -37,7 +35,7 @@ class GroupIndex:
     size: Tensor
 
     @classmethod
-    def from_ids(cls, groups: Any) -> GroupIndex:
+    def from_ids(cls, groups: Any) -> Self:
         """Index N group ids, in any order: integers, or strings and other hashable ids.
 
         Raises:

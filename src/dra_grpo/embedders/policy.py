@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from dra_grpo.errors import UsageError
+
 Ids = Sequence[Sequence[int]]
 """N lists, one a row."""
 
@@ -19,11 +21,16 @@ class PolicyEmbedder:
 
     Args:
         batch_size: rows a forward pass.
+
+    Raises:
+        UsageError: `batch_size` is below 1.
     """
 
     name = "policy"
 
     def __init__(self, batch_size: int = 64):
+        if batch_size < 1:
+            raise UsageError(f"embedder 'policy' got batch_size={batch_size}; expected 1 or more rows a forward pass")
         self.batch_size = batch_size
 
     @torch.no_grad()

@@ -1,7 +1,5 @@
 """What one step's adjustment did, as numbers to log."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -6,8 +6,6 @@ takes the adjustment from there and puts its advantages in the place of TRL's. T
 logs of it, stays the raw one; reward functions, their names and their weights are the user's alone.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

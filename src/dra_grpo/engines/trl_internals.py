@@ -1,9 +1,7 @@
 """Everything of TRL's and Trainer's that is used and is not public, in one place; checked when a trainer is built."""
 
-from __future__ import annotations
-
 import inspect
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 HOOKS = {
     "_calculate_rewards": ["inputs", "prompts", "completions", "completion_ids_list"],
@@ -53,7 +51,7 @@ class Generated(NamedTuple):
     logprobs: list[list[float | None]] | None
 
     @classmethod
-    def of(cls, returned: tuple) -> Generated:
+    def of(cls, returned: tuple) -> Self:
         """Read the tuple: GRPO's has eight entries, RLOO's prompt ids, completion ids and completions."""
         if len(returned) not in (3, 8):
             _refuse("_generate() with 3 or 8 values", f"it returns {len(returned)}")

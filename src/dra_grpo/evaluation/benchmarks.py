@@ -4,8 +4,6 @@ None of their texts is shipped. AIME and AMC problems belong to the MAA and Mine
 the Hub, or from a file of the user's.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

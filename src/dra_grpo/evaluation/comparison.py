@@ -1,7 +1,5 @@
 """Two evaluations compared problem by problem, and how that is put into words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

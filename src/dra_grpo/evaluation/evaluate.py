@@ -1,7 +1,5 @@
 """One evaluation from its settings to `results.json`: load, draw what is missing, grade, count."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter

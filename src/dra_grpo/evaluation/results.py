@@ -1,7 +1,5 @@
 """What an evaluation gives, and how it is put into words."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from dataclasses import dataclass

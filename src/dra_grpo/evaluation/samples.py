@@ -7,8 +7,6 @@ results.json           all results
 pass_at_k.svg          the curves
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b

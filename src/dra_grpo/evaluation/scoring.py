@@ -1,7 +1,5 @@
 """What each problem's samples came to: right or wrong, which answers, how long, cut off or not."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Sampling from a server that speaks OpenAI's API, such as `vllm serve`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event, Thread

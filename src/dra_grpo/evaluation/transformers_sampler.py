@@ -1,7 +1,5 @@
 """Sampling with transformers: any device, the CPU among them."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

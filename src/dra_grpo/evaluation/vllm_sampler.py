@@ -1,7 +1,5 @@
 """Sampling with vLLM in this process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any

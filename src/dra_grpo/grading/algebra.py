@@ -5,16 +5,13 @@ comparisons of expressions are replaced by `same_value`, in this process, wherev
 intervals, matrices and relations too.
 """
 
-from __future__ import annotations
-
 import re
 from itertools import product
 from typing import Any
 
 import sympy
 from latex2sympy2_extended import NormalizationConfig
-from math_verify import LatexExtractionConfig, grader
-from math_verify import parse as read
+from math_verify import LatexExtractionConfig, grader, parse as read
 
 Parsed = list[Any]  # math-verify's: the expression, where it could be read, and the normalised LaTeX
 

@@ -1,7 +1,5 @@
 """What a completion answers, what a gold says, and whether a data set's golds can be scored at all."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Completions and golds in, grades out: the fast paths first, the workers for the rest, nothing twice."""
 
-from __future__ import annotations
-
 import atexit
 import os
 import re

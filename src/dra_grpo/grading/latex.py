@@ -1,7 +1,5 @@
 """One spelling for what people write in several: delimiters, fonts, Unicode, spacing, scientific notation, words."""
 
-from __future__ import annotations
-
 import re
 from unicodedata import normalize
 

@@ -1,7 +1,5 @@
 """Plain numbers, read exactly: integers, decimals, fractions, mixed numbers, powers of ten, percentages, bases."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from fractions import Fraction

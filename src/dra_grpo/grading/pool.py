@@ -1,7 +1,5 @@
 """Grading workers at work: pairs in, outcomes out, whatever the answers do to the workers."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -116,7 +114,7 @@ class WorkerPool:
             if self._stopped:
                 raise InterruptedError
             worker = self._slots[slot]
-            if worker is None or worker.process.poll() is not None:  # it died idle, which is no verdict on anything
+            if worker is None or worker.process.poll() is not None:  # it died idle, which says nothing of any answer
                 self._drop(slot)
                 worker = self._slots[slot] = WorkerProcess(self.seconds, self.memory)
             try:

@@ -1,7 +1,5 @@
 """Units behind a number, which are taken off rather than compared."""
 
-from __future__ import annotations
-
 import re
 
 # Letters of any script; Greek ones are variables, but for those that units use.

@@ -10,8 +10,6 @@ The kernel enforces both limits, so no answer can hold them off: SIGPROF kills t
 CPU time, and an allocation beyond the address space fails, upon which the answer is not equal. SIGALRM is not used.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import resource

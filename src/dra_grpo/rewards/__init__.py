@@ -1,21 +1,15 @@
 """Rewards in TRL's signature, which need neither math-verify nor torch to be imported; `REWARDS` has them by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
 from dra_grpo.registry import Registry
-from dra_grpo.rewards.accuracy import AccuracyReward as AccuracyReward
-from dra_grpo.rewards.accuracy import accuracy_reward
+from dra_grpo.rewards.accuracy import AccuracyReward as AccuracyReward, accuracy_reward
 from dra_grpo.rewards.countdown import countdown_reward, step_validity
-from dra_grpo.rewards.format import FormatReward as FormatReward
-from dra_grpo.rewards.format import format_reward
+from dra_grpo.rewards.format import FormatReward as FormatReward, format_reward
 from dra_grpo.rewards.game24 import game24_reward
-from dra_grpo.rewards.length import CosineLengthReward as CosineLengthReward
-from dra_grpo.rewards.length import cosine_length_reward
-from dra_grpo.rewards.repetition import RepetitionPenalty as RepetitionPenalty
-from dra_grpo.rewards.repetition import repetition_penalty
+from dra_grpo.rewards.length import CosineLengthReward as CosineLengthReward, cosine_length_reward
+from dra_grpo.rewards.repetition import RepetitionPenalty as RepetitionPenalty, repetition_penalty
 
 _REWARDS = accuracy_reward, format_reward, cosine_length_reward, repetition_penalty
 _GAMES = countdown_reward, step_validity, game24_reward

@@ -1,7 +1,5 @@
 """The accuracy reward: 1 for a boxed answer equal to the gold, in TRL's signature."""
 
-from __future__ import annotations
-
 import logging
 from collections import Counter
 from collections.abc import Callable, Sequence

@@ -1,12 +1,10 @@
 """Rewards for Countdown, in TRL's signature: completions and dataset columns in, one float each out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
 from dra_grpo.completions import Completion, completion_text
-from dra_grpo.tasks.countdown import Problem, Verdict, verify
+from dra_grpo.tasks.countdown import Grade, Problem, verify
 
 
 def countdown_reward(
@@ -29,7 +27,7 @@ def countdown_reward(
     >>> countdown_reward(["3+5=8,8*2=16", "3+5=8"], numbers=[[3, 5, 2]] * 2, target=[16, 16])
     [1.0, 0.0]
     """
-    return [float(verdict.correct) for verdict, _ in _verdicts(completions, numbers, target)]
+    return [float(grade.correct) for grade, _ in _grades(completions, numbers, target)]
 
 
 def step_validity(
@@ -56,14 +54,14 @@ def step_validity(
     [0.5, 0.5, 0.0]
     """
     return [
-        verdict.valid_steps / max(verdict.steps, len(problem.numbers) - 1)
-        for verdict, problem in _verdicts(completions, numbers, target)
+        grade.valid_steps / max(grade.steps, len(problem.numbers) - 1)
+        for grade, problem in _grades(completions, numbers, target)
     ]
 
 
-def _verdicts(
+def _grades(
     completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int]
-) -> list[tuple[Verdict, Problem]]:
+) -> list[tuple[Grade, Problem]]:
     problems = [Problem(tuple(row), goal) for row, goal in zip(numbers, target, strict=True)]
     texts = map(completion_text, completions)
     return [(verify(text, problem), problem) for text, problem in zip(texts, problems, strict=True)]

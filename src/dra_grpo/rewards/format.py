@@ -1,7 +1,5 @@
 """The format reward: reasoning in `<think>`, then the answer in `<answer>`, and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar

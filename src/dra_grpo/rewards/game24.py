@@ -1,7 +1,5 @@
 """The Game of 24: each given number once, + - * / and brackets, and the value 24."""
 
-from __future__ import annotations
-
 import ast
 import operator
 import re

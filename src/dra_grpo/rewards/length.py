@@ -1,7 +1,5 @@
 """Accuracy scaled by length along a cosine: short right answers earn most, short wrong ones least."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

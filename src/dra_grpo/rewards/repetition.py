@@ -1,7 +1,5 @@
 """A penalty for saying the same thing again: the share of n-grams that are repeats."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dra_grpo.registry import Registry
 from dra_grpo.tasks.countdown import BASE_POLICY, problems
+from dra_grpo.tasks.countdown.splits import Split
 from dra_grpo.tasks.data import dataset_rows
 
 
@@ -27,13 +28,20 @@ class Task(NamedTuple):
     rows: Callable[..., list[dict[str, Any]]]
 
 
-def _countdown(split: str, count: int | None = None, size: int = 3, seed: int = 0) -> list[dict[str, Any]]:
-    return [problem.row for problem in problems(split, count, size=size, seed=seed)]  # type: ignore[arg-type]
+def countdown_rows(split: Split, count: int | None = None, size: int = 3, seed: int = 0) -> list[dict[str, Any]]:
+    """The rows of `problems`: the same arguments.
+
+    >>> countdown_rows("test", 1)
+    [{'prompt': '2,22,22>46:', 'numbers': [2, 22, 22], 'target': 46}]
+    """
+    return [problem.row for problem in problems(split, count, size, seed)]
 
 
 _KNOWN = "reach a target; all solutions are known, so evaluation is exact"
-_COUNTDOWN = Task("countdown", _KNOWN, ("countdown",), BASE_POLICY, _countdown)
-_DATASET = Task("dataset", "problems of your own: a file, a folder or a Hub id", ("accuracy",), None, dataset_rows)
-
-TASKS: Registry[Task] = Registry("task", "dra_grpo.tasks", {task.name: task for task in (_COUNTDOWN, _DATASET)})
+_OWN = "problems of your own: a file, a folder or a Hub id"
+_TASKS = (
+    Task("countdown", _KNOWN, ("countdown",), BASE_POLICY, countdown_rows),
+    Task("dataset", _OWN, ("accuracy",), None, dataset_rows),
+)
+TASKS: Registry[Task] = Registry("task", "dra_grpo.tasks", {task.name: task for task in _TASKS})
 """name -> task."""

@@ -78,7 +78,7 @@ class Problem:
         return cls(tuple(map(int, numbers.split(","))), int(target))
 
 
-class Verdict(NamedTuple):
+class Grade(NamedTuple):
     """What the verifier found in a text.
 
     Args:
@@ -110,15 +110,15 @@ def apply(left: int, op: str, right: int) -> int | None:
     return left // right if left % right == 0 else None
 
 
-def verify(text: str, problem: Problem) -> Verdict:
+def verify(text: str, problem: Problem) -> Grade:
     """Check every step of `text` against the grammar, the numbers and the arithmetic, then the target.
 
     Any string is safe: the time is linear in its length, and nothing outside the grammar is ever parsed as a number.
 
     >>> verify("3+5=8,8*2=16", Problem((3, 5, 2), 16))
-    Verdict(correct=True, steps=2, valid_steps=2, error=None)
+    Grade(correct=True, steps=2, valid_steps=2, error=None)
     >>> verify("3+5=9,9*2=18", Problem((3, 5, 2), 16))
-    Verdict(correct=False, steps=2, valid_steps=1, error='step 1: 3+5 is 8, not 9.')
+    Grade(correct=False, steps=2, valid_steps=1, error='step 1: 3+5 is 8, not 9.')
     """
     needed = len(problem.numbers) - 1
     steps = text.count(",") + 1 if text else 0
@@ -133,7 +133,7 @@ def verify(text: str, problem: Problem) -> Verdict:
         first_error = f"{len(problem.numbers)} numbers take {needed} steps, found {steps}."
     if first_error is None and result != problem.target:
         first_error = f"the last result is {result}, not the target {problem.target}."
-    return Verdict(first_error is None, steps, valid, first_error)
+    return Grade(first_error is None, steps, valid, first_error)
 
 
 def _take_step(part: str, at_hand: Counter[int]) -> tuple[str | None, int]:
