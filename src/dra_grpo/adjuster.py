@@ -141,6 +141,7 @@ class Adjuster:
         correct: Any = None,
         logprobs: Any = None,
         answers: Sequence[str | None] | None = None,
+        lengths: Any = None,
     ) -> Rollouts:
         """What the method will see; rows and answers that are not given are made from `texts`.
 
@@ -150,8 +151,9 @@ class Adjuster:
             texts: N completions, texts or chats.
             embeddings: (N, D).
             correct: N bools; None: not known, which a method that reads them takes as rewards > 0.
-            logprobs: N mean token log-probabilities.
+            logprobs: N log-probabilities, each summed over the completion's own tokens.
             answers: N canonical answers.
+            lengths: N numbers of own tokens.
 
         Raises:
             ValueError: what the method needs is not there, or shapes that do not fit.
@@ -162,7 +164,7 @@ class Adjuster:
             answers = self.answers_of(texts)
         if texts is not None:
             texts = [part(text, "completion") for text in texts]
-        return Rollouts(rewards, groups, embeddings, correct, logprobs, answers, texts)
+        return Rollouts(rewards, groups, embeddings, correct, logprobs, answers, texts, lengths)
 
     def adjust(self, rollouts: Rollouts, draw: int = 0) -> Adjusted:
         """Apply the method.

@@ -41,6 +41,7 @@ def one_step(folder, dra, settings):
         "received": everyone,
         "embeddings": None if rollouts.embeddings is None else rollouts.embeddings.double().tolist(),
         "logprobs": None if rollouts.logprobs is None else rollouts.logprobs.tolist(),
+        "lengths": None if rollouts.lengths is None else rollouts.lengths.tolist(),
         "weights": known(adjusted.weights.tolist()),
         "logged": trainer.state.log_history[-2],
     }

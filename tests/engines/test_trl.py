@@ -133,12 +133,13 @@ def test_policy_embedder_under_lora(lab, tmp_path):
     assert rollouts.embeddings.std() > 0
 
 
-def test_logprobs_reach_the_method(lab, tmp_path):
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_logprobs_are_sums_of_the_policy_as_it_is_sampled(lab, tmp_path, temperature):
     policy, tokenizer = lab.tiny_policy()
     before = {name: value.clone() for name, value in policy.state_dict().items()}
     seen = Seen(lab.length_reward)
     dra = DRAConfig(method="unlikeliness")
-    trainer = lab.make_trainer(tmp_path, dra, model=(policy, tokenizer), rewards=[seen])
+    trainer = lab.make_trainer(tmp_path, dra, model=(policy, tokenizer), rewards=[seen], temperature=temperature)
     trainer.train()
     rollouts, _ = trainer.adjustment
     policy.load_state_dict(before)
@@ -148,9 +149,10 @@ def test_logprobs_reach_the_method(lab, tmp_path):
         prompt_ids = tokenizer(prompt).input_ids
         with torch.no_grad():
             logits = type(policy).forward(policy, torch.tensor([prompt_ids + ids])).logits[0]
-        logps = logits.log_softmax(-1)[len(prompt_ids) - 1 : -1]
-        expected.append(logps[range(len(ids)), ids].mean().item())
-    assert rollouts.logprobs.tolist() == pytest.approx(expected, abs=1e-4)
+        logps = (logits / temperature).log_softmax(-1)[len(prompt_ids) - 1 : -1]
+        expected.append(logps[range(len(ids)), ids].sum().item())
+    assert rollouts.logprobs.tolist() == pytest.approx(expected, abs=1e-3)
+    assert rollouts.lengths.tolist() == [len(ids) for ids in seen.ids]
 
 
 def test_the_sampler_s_own_logprobs_are_taken_where_it_gives_them(lab, tmp_path):
@@ -169,7 +171,9 @@ def test_the_sampler_s_own_logprobs_are_taken_where_it_gives_them(lab, tmp_path)
     trainer._get_per_token_logps_and_entropies = None
     trainer._generate_and_score_completions(trainer.train_dataset.select([0] * 4 + [1] * 4 + [2] * 4).to_list())
     rollouts, _ = trainer.adjustment
-    assert rollouts.logprobs.tolist() == pytest.approx([-0.1 * row for row in range(12)], abs=1e-6)
+    lengths = [len(values) for values in sampled]
+    assert rollouts.lengths.tolist() == lengths
+    assert rollouts.logprobs.tolist() == pytest.approx([-0.1 * row * lengths[row] for row in range(12)], abs=1e-5)
 
 
 def final_answer(text):

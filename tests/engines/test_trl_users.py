@@ -206,7 +206,8 @@ def test_what_a_tool_wrote_counts_in_no_log_probability_and_no_policy_state(lab,
     }
     trainer, _ = after_one_batch(lab, tmp_path / "a", DRAConfig(method="unlikeliness"), monkeypatch, **output)
     rollouts, _ = trainer.adjustment
-    assert rollouts.logprobs.tolist() == pytest.approx([(-0.1 * row - 1.0) / 2 for row in range(12)], abs=1e-6)
+    assert rollouts.logprobs.tolist() == pytest.approx([-0.1 * row - 1.0 for row in range(12)], abs=1e-6)
+    assert rollouts.lengths.tolist() == [2] * 12
     trainer, policy = after_one_batch(lab, tmp_path / "b", DRAConfig(embedder="policy"), monkeypatch, **output)
     rollouts, _ = trainer.adjustment
     rows = []
@@ -230,7 +231,7 @@ def test_a_completion_without_known_log_probabilities_costs_a_forward_pass(lab, 
     prompt_ids = trainer.processing_class(trainer._logs["prompt"][3]).input_ids
     with torch.no_grad():
         logps = policy(torch.tensor([[*prompt_ids, 6, 4]])).logits[0].log_softmax(-1)[len(prompt_ids) - 1 :]
-    assert rollouts.logprobs[3] == pytest.approx(((logps[0, 6] + logps[1, 4]) / 2).item(), abs=1e-4)
+    assert rollouts.logprobs[3] == pytest.approx((logps[0, 6] + logps[1, 4]).item(), abs=1e-4)
 
 
 def test_tool_calls_and_thoughts_are_embedded(lab, tmp_path):

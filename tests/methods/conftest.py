@@ -45,6 +45,7 @@ def rich():
             torch.randn(N, generator=g).to(dtype),
             [None if value == 2 else str(value) for value in number],
             ["step " * (1 + 3 * value) for value in number],
+            torch.tensor([1 + value for value in number]),
         )
 
     return rich

@@ -90,10 +90,12 @@ READS = {
     "permuted": {"": False, "among='correct'": True, "correct_only=True": True},
     "length": {"": True, "match=False": False},
     "uniqueness": {"": False, "rows='correct'": True},
+    "maxrl": {"": False, "focal=1.0": True, "shares='clusters'": True, "across='pkpo'": True},
 }
 BY_DEFAULT = {
     **dict.fromkeys(["dra-robust", "dra-signed", "dra-blend", "evol", "pass_at_k", "pkpo", "pkpo-loo"], True),
-    **dict.fromkeys(["none", "mmr", "darling", "logdet_marginal", "unlikeliness", "risk_sensitive"], False),
+    **dict.fromkeys(["maxrl-dra", "propensity", "focal", "smooth"], True),
+    **dict.fromkeys(["none", "axes", "mmr", "darling", "logdet_marginal", "unlikeliness", "risk_sensitive"], False),
     "permuted-correct": True,
 }
 
@@ -119,6 +121,8 @@ def test_whether_correctness_is_read(name, options, reads):
         ("dra", {"smi": ["logdet"]}, r"smi is \['logdet'\]; expected 'graph_cut' or"),
         ("dra", {"smi": "lgdet"}, "smi is 'lgdet'; expected 'graph_cut' or 'logdet' or 'facility_location'"),
         ("mmr", {"lam": "much"}, "lam is 'much'; expected a finite number or None"),
+        ("maxrl", {"shares": "even"}, "shares is 'even'; expected 'equal' or 'dra' or 'clusters' or 'propensity'"),
+        ("propensity", {"cap": 1.5}, "cap is 1.5; expected a number above 0 and at most 1"),
         ("uniqueness", {"clusters": "no:such"}, "'no:such' cannot be loaded"),
     ],
 )
@@ -148,7 +152,17 @@ def test_engines_find_the_options_they_fill_in():
     for name, method in METHODS.items():
         stepped = name in ("permuted", "permuted-correct", "random", "logdet_marginal")
         assert ("step" in method.options) == ("seed" in method.options) == stepped
-        scaled = name in ("dra-signed", "dra-blend", "uniqueness")
+        scaled = name in (
+            "axes",
+            "dra-signed",
+            "maxrl",
+            "maxrl-dra",
+            "propensity",
+            "focal",
+            "smooth",
+            "dra-blend",
+            "uniqueness",
+        )
         assert ("scale" in method.options) == ("eps" in method.options) == scaled
 
 

@@ -149,7 +149,7 @@ def test_any_float_comes_in_and_float32_or_more_goes_out(every, dtype, rich, sam
 def test_inputs_are_not_written_to(every, rich):
     rollouts, untouched = rich(), rich()
     METHODS[every](rollouts)
-    for name in ("rewards", "groups", "embeddings", "correct", "logprobs"):
+    for name in ("rewards", "groups", "embeddings", "correct", "logprobs", "lengths"):
         assert torch.equal(getattr(rollouts, name), getattr(untouched, name))
 
 

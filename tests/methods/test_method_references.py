@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import combinations, permutations
 from statistics import fmean, pstdev, stdev
 
@@ -132,12 +133,15 @@ def test_sampled_shapley_values_converge_and_sum_to_the_volume(rich):
     assert not torch.allclose(first, later)
 
 
-def test_unlikeliness(rich):
+@pytest.mark.parametrize("summed", [False, True])
+def test_unlikeliness(summed, rich):
     rollouts = rich()
-    object.__setattr__(rollouts, "logprobs", (rollouts.logprobs * 2).round() / 2)  # with ties
+    means = (rollouts.logprobs * 2).round() / 2  # with ties
+    lengths = 2**rollouts.lengths
+    rollouts = replace(rollouts, logprobs=means * lengths if summed else means, lengths=lengths if summed else None)
 
     def ranked(R, C, S, rows):
-        logprobs = rollouts.logprobs[rows].tolist()
+        logprobs = means[rows].tolist()
         order = [sum(b < a for b in logprobs) + (logprobs.count(a) - 1) / 2 for a in logprobs]
         return [r * (1 - 0.4 * rank / len(R)) for r, rank in zip(R, order, strict=True)]
 

@@ -30,6 +30,25 @@ def test_rewards_of_the_worked_example(name, options, expected):
     torch.testing.assert_close(adjusted.rewards, torch.tensor(expected, dtype=torch.float64), atol=1e-5, rtol=0)
 
 
+HALF, LIKELIER = [1.0, 1.0, 0.0, 0.0], [-1.0, -2.0, -3.0, -4.0]
+AXES = [
+    ("maxrl", {}, HALF, [1, 1, -1, -1]),
+    ("propensity", {}, HALF, [0.537883, 1.462117, -1, -1]),
+    ("propensity", {"across": "grpo"}, HALF, [0.465740, 1.266011, -0.865875, -0.865875]),
+    ("maxrl-dra", {}, REWARDS.tolist(), [0.272823, 0.286464, -1, 0.440714]),
+    ("smooth", {"scale": "none"}, HALF, [0.25, 0.75, -0.5, -0.5]),
+    ("focal", {}, HALF, [0.4329375, 0.4329375, -0.4329375, -0.4329375]),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "rewards", "expected"), AXES, ids=str)
+def test_points_on_the_two_axes(name, options, rewards, expected):
+    adjusted = adjust_rewards(rewards, EMBEDDINGS, method=name, logprobs=LIKELIER, **options)
+    assert adjusted.advantages.tolist() == pytest.approx(expected, abs=2e-6)
+    if name == "maxrl-dra":
+        assert (1 / (1 + adjusted.smi))[[0, 1, 3]].tolist() == pytest.approx([0.476190, 0.5, 0.769231], abs=1e-6)
+
+
 AT_THE_ADVANTAGE = [
     ("pass_at_k", {"k": 2}, (8, 2), (1.074172, -0.358057)),
     ("pass_at_k", {"k": 4}, (8, 2), (0.522233, -0.174078)),

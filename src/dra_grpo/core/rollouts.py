@@ -30,9 +30,10 @@ class Rollouts:
         groups: (N,), which prompt each row answers: integers, or strings and other hashable ids; 0 … B-1 afterwards.
         embeddings: (N, D), any float dtype, integers are promoted; rows without a score are not looked at.
         correct: bool (N,), from the accuracy reward alone; None means rewards > 0.
-        logprobs: (N,), each completion's mean token log-probability under the policy that sampled it.
+        logprobs: (N,), each completion's log-probability under the policy that sampled it, summed over its own tokens.
         answers: N canonical final answers, None where there is none.
         texts: N completions.
+        lengths: (N,), each completion's own tokens, over which `logprobs` sums.
         index: where each row stands in its group.
         shape: what the rewards came in, (N,) or (B, G).
 
@@ -52,13 +53,14 @@ class Rollouts:
     logprobs: Tensor | Any = None
     answers: Sequence[Any] | Any = None
     texts: Sequence[Any] | Any = None
+    lengths: Tensor | Any = None
     index: GroupIndex = field(init=False, repr=False)
     shape: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         rewards, index, shape = flatten_groups(self.rewards, self.groups)
         found = dict(vars(self), rewards=floating(rewards), groups=index.group, index=index, shape=shape)
-        for name in ("embeddings", "correct", "logprobs"):
+        for name in ("embeddings", "correct", "logprobs", "lengths"):
             if found[name] is not None:
                 value = column(found[name], name).to(rewards.device)
                 last = value.shape[-1:] if name == "embeddings" else ()

@@ -104,12 +104,16 @@ class DiversityAwareMixin(_Trainer):
         texts = [policy_text(completion) for completion in completions]
         answers = self._adjuster.answers_of(texts)
         embeddings, truncated = self._embedded(completions, raw.isfinite(), [inputs, completions])
+        logprobs, lengths = None, None
+        if {"logprobs", "lengths"} & set(self._adjuster.needs):
+            logprobs, lengths = self._logprobs([inputs, completions])
         rollouts = self._adjuster.rollouts(
             raw,
             torch.arange(len(raw), device=raw.device) // self.num_generations,
             embeddings=embeddings,
             correct=None if column is None else table[:, column] > 0,
-            logprobs=self._logprobs([inputs, completions]) if "logprobs" in self._adjuster.needs else None,
+            logprobs=logprobs,
+            lengths=lengths,
             answers=answers and gather_object(answers),
             texts=gather_object(texts),
         )
@@ -208,25 +212,26 @@ class DiversityAwareMixin(_Trainer):
         share = self.accelerator.gather(truncated.float().to(device)).mean().item()
         return self.accelerator.gather(rows.to(device)), share
 
-    def _logprobs(self, shown: list) -> Tensor:
-        """(N,) mean log-probability of the policy's own tokens, of all processes.
+    def _logprobs(self, shown: list) -> tuple[Tensor, Tensor]:
+        """Log-probability of each completion, summed over the policy's own tokens, and their number, of all processes.
 
-        The sampler's, where it gives them for every completion; else those of one forward pass.
+        The sampler's, where it gives them for every completion; else those of one forward pass. Both are (N,), and of
+        the policy at the temperature that the trainer samples at.
         """
         generated, device = self._generated, self.accelerator.device
+        lengths = self.accelerator.gather(torch.tensor([sum(own) for own in generated.own], device=device))
         if generated.logprobs is not None:
-            means = [_mean_known(values, own) for values, own in zip(generated.logprobs, generated.own, strict=True)]
-            everyone = self.accelerator.gather(torch.tensor(means, device=device))
+            sums = [_sum_known(values, own) for values, own in zip(generated.logprobs, generated.own, strict=True)]
+            everyone = self.accelerator.gather(torch.tensor(sums, device=device))
             if not everyone.isnan().any():
-                return everyone
+                return everyone, lengths
         _refuse_images(shown, f"method {self._adjuster.method.name!r}")
         ids, attention, own = right_padded(generated.prompt_ids, generated.completion_ids, device, generated.own)
         with torch.no_grad():
             logps, *_ = self._get_per_token_logps_and_entropies(
                 self.model, ids, attention, ids.shape[1] - 1, self.args.per_device_train_batch_size
             )
-        own = own[:, 1:]
-        return self.accelerator.gather((logps * own).sum(1) / own.sum(1).clamp(min=1))
+        return self.accelerator.gather((logps * own[:, 1:]).sum(1)), lengths
 
 
 class DRAGRPOTrainer(DiversityAwareMixin, GRPOTrainer):
@@ -237,10 +242,10 @@ class DRARLOOTrainer(DiversityAwareMixin, RLOOTrainer):
     """TRL's `RLOOTrainer` with diversity-aware adjustment of its rewards."""
 
 
-def _mean_known(logprobs: Sequence[float | None], own: Sequence[int]) -> float:
-    """Mean over the policy's own tokens; None and NaN stand for one that the sampler could not score."""
+def _sum_known(logprobs: Sequence[float | None], own: Sequence[int]) -> float:
+    """Sum over the policy's own tokens; one that the sampler could not score, None or NaN, counts as their mean."""
     known = [v for v, mine in zip(logprobs, own, strict=True) if mine and v is not None and not math.isnan(v)]
-    return sum(known) / len(known) if known else (math.nan if any(own) else 0.0)
+    return sum(known) / len(known) * sum(own) if known else (math.nan if any(own) else 0.0)
 
 
 def _refuse_images(shown: list, what: str) -> None:

@@ -17,6 +17,7 @@ def adjust_rewards(
     logprobs: Any = None,
     answers: Sequence[Any] | None = None,
     texts: Sequence[Any] | None = None,
+    lengths: Any = None,
     **options: Any,
 ) -> Adjusted:
     """Adjust the rewards of groups of completions for diversity: by default R̃_i = R_i / (1 + Σ_{j≠i} cos(x_i, x_j)).
@@ -29,9 +30,11 @@ def adjust_rewards(
             one group.
         method: a name in `METHODS` (hyphen or underscore) or a method object.
         correct: bool, shaped like `rewards`; None means rewards > 0.
-        logprobs: shaped like `rewards`, mean token log-probabilities, for the methods that need them.
+        logprobs: shaped like `rewards`, each completion's log-probability under the policy that sampled it, summed
+            over its own tokens, for the methods that need them.
         answers: one canonical answer a row (None where there is none), flat or as B lists of G.
         texts: one completion a row, flat or as B lists of G.
+        lengths: shaped like `rewards`, each completion's own tokens, where a method takes the mean of a token.
         **options: the method's own, such as `smi="logdet"`.
 
     Returns:
@@ -50,5 +53,5 @@ def adjust_rewards(
 
     Source: DRA-GRPO, arXiv 2505.09655; each method's own in `METHODS[name].source`.
     """
-    rollouts = Rollouts(rewards, groups, embeddings, correct, logprobs, answers, texts)
+    rollouts = Rollouts(rewards, groups, embeddings, correct, logprobs, answers, texts, lengths)
     return METHODS.find(method)(rollouts, **options)

@@ -14,7 +14,7 @@ from dra_grpo.core.rollouts import Stage
 from dra_grpo.errors import UsageError, nearest
 from dra_grpo.methods.options import check_option, parameters
 
-RICH_FIELDS = ("embeddings", "correct", "logprobs", "answers", "texts")
+RICH_FIELDS = ("embeddings", "correct", "logprobs", "answers", "texts", "lengths")
 """The fields of `Rollouts` that not everyone can fill."""
 
 
@@ -149,7 +149,7 @@ class Method:
         """Run on two made-up groups of G: one completion is correct, and all but one are."""
         correct = torch.cat([torch.arange(G) < 1, torch.arange(G) < G - 1])
         angle, words = torch.linspace(0, 1.5, 2 * G), [str(right) for right in correct.tolist()]
-        columns: list[Any] = [torch.stack([angle.cos(), angle.sin()], 1), correct, -angle, words, words]
+        columns: list[Any] = [torch.stack([angle.cos(), angle.sin()], 1), correct, -angle, words, words, 1 + angle]
         given = {name: values for name, values in zip(RICH_FIELDS, columns, strict=True) if name in available}
         with warnings.catch_warnings(action="ignore"):
             return self(kind(correct.float(), torch.arange(2).repeat_interleave(G), **given), **options)
@@ -162,7 +162,7 @@ def method(
 
     Args:
         needs: the optional fields of `Rollouts` that the function reads: "embeddings", "correct", "logprobs",
-            "answers", "texts".
+            "answers", "texts", "lengths".
         stage: "reward", where the function gives adjusted rewards, or "advantage", where it gives advantages.
         name: what messages call it; None: the function's name.
         source: the paper.

@@ -12,7 +12,7 @@ def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
     """R̃_i = R_i·(1 − β·rank_i / G), rank 0 the least likely by mean token log-probability, G the ranked rows.
 
     Args:
-        rollouts: with logprobs (N,).
+        rollouts: with logprobs (N,): sums where there are lengths (N,) to divide them by, means where there are none.
         beta: β, what the likeliest completion of a large group loses.
 
     Returns:
@@ -26,7 +26,8 @@ def unlikeliness(rollouts: Rollouts, *, beta: float = 0.25) -> Adjusted:
     Source: arXiv 2506.02355; AndreHe02/rewarding-unlikely-release, `_compute_advantages`. As there, rewards below 0
     are scaled too. Different here: equal log-probabilities share the mean of their ranks; there, order breaks ties.
     """
-    logprobs, index = rollouts.logprobs, rollouts.index
+    index, lengths = rollouts.index, rollouts.lengths
+    logprobs = rollouts.logprobs if lengths is None else rollouts.logprobs / lengths.clamp(min=1)
     known = rollouts.scored & ~logprobs.isnan()
     unknown = int((rollouts.scored & ~known).sum())
     if unknown:
