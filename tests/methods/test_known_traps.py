@@ -26,7 +26,7 @@ def test_all_correct_noise_becomes_full_size_gradient_under_dra():
     assert advantages_of("dra", rollouts.rewards, rollouts.embeddings).abs().max() > 0.8
 
 
-@pytest.mark.parametrize("method", ["dra-robust", "dra-signed"])
+@pytest.mark.parametrize("method", ["dra-robust", "dra-signed", "maxrl-dra"])
 def test_all_correct_noise_stays_nothing(method):
     assert (advantages_of(method, torch.ones(8), nearly_alike()) == 0).all()
 
@@ -44,7 +44,7 @@ def test_an_all_correct_group_that_really_differs_has_its_say_under_dra_robust()
     assert (advantages[4:] > 0.5).all()
 
 
-@pytest.mark.parametrize("method", ["dra-robust", "dra-signed", "dra-blend"])
+@pytest.mark.parametrize("method", ["dra-robust", "dra-signed", "dra-blend", "maxrl-dra"])
 def test_an_all_wrong_group_with_a_format_reward_gets_no_gradient(method):
     rewards, nothing = torch.full((8,), 0.2), torch.zeros(8, dtype=torch.bool)
     embeddings = torch.randn(8, 32, generator=torch.Generator().manual_seed(0)) + 1
@@ -83,7 +83,7 @@ def test_copies_of_a_mistake_are_punished_least_under_dra_and_most_under_dra_rob
 
 
 @pytest.mark.parametrize("kernel", ["cosine", "prompt_centred"])
-@pytest.mark.parametrize("method", ["dra", "dra-robust", "dra-signed", "dra-blend", "permuted"])
+@pytest.mark.parametrize("method", ["dra", "dra-robust", "dra-signed", "dra-blend", "maxrl-dra", "permuted"])
 @pytest.mark.filterwarnings("ignore:method .dra.. 6 of 6 rewards are infinite")
 def test_centred_embeddings_do_not_drive_a_denominator_to_zero(method, kernel):
     embeddings = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))

@@ -48,7 +48,9 @@ def axes(
     eps: float = 1e-4,
     **alike: Any,
 ) -> Adjusted:
-    """A prompt's weight times shares among its correct: A_i·(1 − p̂)^focal, then A_i ← A_i·w_i·(Σ A / Σ A·w) on C⁺.
+    """What a prompt counts for (`across`, `focal`) times how its correct completions share it (`shares`).
+
+        A_i ← A_i·(1 − p̂)^focal,  then on C⁺  A_i ← A_i·w_i·(Σ A / Σ A·w)
 
     p̂ is the group's share of correct completions, C⁺ those of them with A > 0; the others keep their A. Sharing keeps
     the sum over C⁺: what the prompt counts for stays as the first axis has it, and no correct completion is pushed
@@ -120,9 +122,9 @@ def axes(
 def maxrl_advantages(rollouts: Rollouts) -> Tensor:
     """A_i = (R_i − R̄) / R̄, 0 where R̄ = 0: the weighted sum of the gradients of all pass@k, that of log p(correct).
 
-    Rewards of 0 and 1 have R̄ = p̂. In a group with a reward below 0 the denominator is counted from its least one,
-    R̄ − min_j R_j: so −1 and 1 give what 0 and 1 give, and A lies between −1 and n − 1 whatever the rewards. A bonus
-    that all completions have makes R̄ larger and the prompt's weight flatter.
+    Rewards of 0 and 1 have R̄ = p̂. A group with a reward below 0 is shifted until its least one is 0: so −1 and 1 give
+    what 0 and 1 give, and A lies between −1 and n − 1 whatever the rewards. It does not hang on the size of the
+    rewards, and a bonus that all completions have makes R̄ larger and the prompt's weight flatter.
 
     Args:
         rollouts: any rewards; of several functions, their weighted sum.
@@ -134,13 +136,13 @@ def maxrl_advantages(rollouts: Rollouts) -> Tensor:
         >>> maxrl_advantages(Rollouts(torch.tensor([1., 0., 0., 0.])))
         tensor([ 3., -1., -1., -1.])
 
-    Source: arXiv 2602.02710 for rewards of 0 and 1; the rule for others is ours.
+    Source: arXiv 2602.02710 for rewards of 0 and 1, which it is about; the rule for others is ours.
     """
     index, rewards = rollouts.index, rollouts.precise_rewards
-    mean = index.mean(rewards, rollouts.scored)
-    least = -group_max(index, -rewards, rollouts.scored).clamp(min=0)
-    height = (mean - least)[index.group]
-    return torch.where(height > 0, (rewards - mean[index.group]) / height, 0.0)
+    below = group_max(index, -rewards, rollouts.scored).clamp(min=0)
+    rewards = rewards + below[index.group]  # before the mean, so that equal penalties leave no rounding to divide
+    mean = index.mean(rewards, rollouts.scored)[index.group]
+    return torch.where(mean > 0, (rewards - mean) / mean, 0.0)
 
 
 def known_logprobs(rollouts: Rollouts, per_token: bool = False) -> Tensor:

@@ -33,8 +33,8 @@ def smooth(rollouts: Rollouts, *, gamma: float = 0.5, per_token: bool = False, *
         >>> smooth(rollouts, scale="none").advantages
         tensor([ 0.2500,  0.7500, -0.5000, -0.5000])
 
-    Source: near arXiv 2511.19942 (differential smoothing), written from the formula above: the paper's sign, and what
-    it does to wrong completions, differ and were not compared.
+    Source: near DS-GRPO, arXiv 2511.19942, known to us from others' notes. There log π is not centred, so that correct
+    completions gain on the whole, and wrong ones get +γ_n·log π, which this leaves alone.
     """
     found = axes(rollouts, per_token=per_token, **options)
     logprobs = known_logprobs(rollouts, per_token)
