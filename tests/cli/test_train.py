@@ -61,6 +61,14 @@ def test_a_run_leaves_everything(whole):
             entry = evaluation[side][figure]
             assert entry["low"] <= entry["value"] <= entry["high"]
             assert f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]" in finished.stdout
+            entry = evaluation["one_rule"][side][{"coverage": "mean"}.get(figure, figure)]
+            assert entry["low"] <= entry["value"] <= entry["high"]
+        assert f"{evaluation['one_rule'][side]['mean']['value']:.3f} [" in finished.stdout
+        assert list(evaluation["temperatures"][side]) == ["0", "0.2", "0.4", "0.6", "0.8", "1", "1.2", "1.4"]
+        assert evaluation["temperatures"][side]["1"] == evaluation[side]
+    assert "chosen on 20 validation problems" in finished.stdout
+    assert "trained against untrained at its best temperature, " in finished.stdout
+    assert max(map(len, finished.stdout.partition("20 test problems")[2].splitlines())) <= 100
     record = json.loads((out / "environment.json").read_text())
     assert record["seed"] == 0
     assert record["versions"]["trl"]

@@ -12,9 +12,13 @@ from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.exact import (
     Accepted,
     completion_logprobs,
+    differences,
     exact_probabilities,
     exact_results,
+    number_sets,
+    with_intervals,
 )
+from dra_grpo.evaluation.statistics import estimate
 from dra_grpo.tasks.countdown import (
     BASE_POLICY,
     Problem,
@@ -181,7 +185,26 @@ def test_temperature_0_is_what_generate_writes(policy):
         written = tokenizer.decode(ids[0, inputs.input_ids.shape[1] :], skip_special_tokens=True)
         assert one.at(0.0).tolist() == [float(text == written) for text in one.texts]
     assert 0 < sum(one.correct(0.0) for one in accepted) < 40
-    with pytest.raises(UsageError, match="no probabilities at temperature 0.5; expected one of 0.0"):
+    with pytest.raises(UsageError, match=r"no probabilities at temperature 0\.5; expected one of 0\.0"):
         accepted[0].correct(0.5)
     with pytest.raises(UsageError, match=r"temperatures are \[-1\]; expected one or more, each 0 or above"):
         exact_probabilities(model, tokenizer, drawn, temperatures=[-1])
+
+
+def test_a_policy_that_computes_nan_has_no_results(policy):
+    broken = copy.deepcopy(policy[0])
+    broken.lm_head.weight.data[3] = torch.nan
+    with pytest.raises(UsageError, match="the model's logits are NaN or infinite, so it has no results"):
+        exact_probabilities(broken, policy[1], SMALL)
+
+
+def test_intervals_are_over_sets_of_numbers():
+    """Three targets of one set of numbers are one draw, not three."""
+    same = [Problem((3, 5, 7), 22), Problem((7, 5, 3), 15), Problem((5, 3, 7), 4)]
+    clusters = number_sets([*same, Problem((2, 3), 6), Problem((2, 4), 6)])
+    assert clusters == [(3, 5, 7)] * 3 + [(2, 3), (2, 4)]
+    values = torch.tensor([0.9, 0.9, 0.9, 0.1, 0.2])
+    one = with_intervals({"pass@1": values}, clusters)["pass@1"]
+    assert one["stderr"] == estimate(values, clusters=clusters).stderr > 1.3 * estimate(values).stderr
+    less = differences({"pass@1": values}, {"pass@1": values.flip(0)}, clusters)["pass@1"]
+    assert less["stderr"] == estimate(values - values.flip(0), clusters=clusters).stderr

@@ -1,10 +1,22 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from dra_grpo.evaluation.exact import Accepted
-from dra_grpo.evaluation.one_rule import KS, choose_temperature, one_rule, over_temperatures, read
+from dra_grpo.evaluation.one_rule import (
+    KS,
+    Reading,
+    choose_temperature,
+    compared,
+    one_rule,
+    over_temperatures,
+    problems_to_choose_on,
+    read,
+    verdict,
+)
 from dra_grpo.tasks.countdown import accepted_texts, problems, solution_key
 
 
@@ -60,3 +72,56 @@ def test_the_temperature_is_the_one_with_the_best_mean(accepted):
     assert list(usual) == [0.0, 0.5, 1.0]
     assert usual[1.0]["pass@1"].tolist() == pytest.approx([0.6, 0.6, 0.6])
     assert usual[0.0]["pass@16"].tolist() == usual[0.0]["pass@1"].tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("split", "count", "said", "start"),
+    [
+        ("test", 500, "500 validation problems", 0),
+        ("test", 20, "20 validation problems", 0),
+        ("test", 1301, "500 validation problems", 0),
+        ("validation", 500, "500 validation problems", 500),
+        ("validation", 1000, "381 validation problems", 1000),
+        ("validation", 1281, "100 validation problems", 1281),
+        ("validation", 1381, "500 train problems", None),
+    ],
+)
+def test_the_temperature_is_never_chosen_on_what_is_measured(split, count, said, start):
+    chosen_on, found = problems_to_choose_on(split, count)
+    assert chosen_on == said
+    assert len(found) == int(said.split()[0])
+    assert not set(found) & set(problems(split, count))
+    expected = problems("train", 500) if start is None else problems("validation")[start : start + len(found)]
+    assert found == expected
+
+
+def test_with_four_numbers_it_is_the_next_ones():
+    assert problems_to_choose_on("validation", 3, size=4)[1] == problems("validation", 6, size=4)[3:]
+
+
+def test_two_policies_side_by_side(accepted):
+    """Each by its own T*, the difference between the two rules and not between two temperatures."""
+    at = [replace(one, temperatures=(0.0, 1.0, 0.5)) for one in accepted]  # what was its T = 0.5 is now its T = 1
+    found = compared(Reading(accepted, 0.5, "9 validation problems"), Reading(at, 0.5, "9 validation problems"))
+    rule = found["one_rule"]
+    assert rule["temperature"] == {"base": 0.5, "trained": 0.5}
+    assert rule["chosen_on"] == "9 validation problems"
+    own, other = read(accepted, 0.5)["mean"].mean().item(), read(at, 0.5)["mean"].mean().item()
+    assert (rule["base"]["mean"]["value"], rule["trained"]["mean"]["value"]) == pytest.approx((own, other))
+    assert rule["difference"]["mean"]["value"] == pytest.approx(other - own)
+    assert found["difference"]["pass@1"]["value"] == pytest.approx(0.3 - 0.6)
+    assert found["base"] == found["temperatures"]["base"]["1"]
+    assert list(found["temperatures"]["trained"]) == ["0", "1", "0.5"]
+    assert set(rule["base"]) >= {f"pass@{k}" for k in KS} | {"mean", "distinct", "coverage"}
+    assert all(set(entry) == {"value", "low", "high", "stderr"} for entry in rule["difference"].values())
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [(0.1, 0.05, 0.15, "better"), (-0.1, -0.15, -0.05, "worse"), (-1.0, -1.0, 0.0, "undecided")],
+)
+def test_the_verdict_is_on_the_interval_and_fits(value, low, high, said):
+    mean = {"value": value, "low": low, "high": high}
+    line = verdict({"one_rule": {"temperature": {"base": 0.6}, "difference": {"mean": mean}}})
+    assert line.endswith(f"], {said}")
+    assert len(line) <= 100

@@ -43,6 +43,52 @@ def test_an_estimate_by_hand(count):
     assert found.stderr == pytest.approx(stats.sem(values))
 
 
+def clustered(draws: np.random.Generator, clusters: int) -> tuple[np.ndarray, list[str]]:
+    """Values that have half their variance in common within clusters of 1 to 5, in mixed order."""
+    labels = draws.permutation(np.repeat(np.arange(clusters), draws.integers(1, 6, clusters)))
+    return 0.4 + draws.normal(0, 0.1, clusters)[labels] + draws.normal(0, 0.1, len(labels)), list(map(str, labels))
+
+
+def test_clusters_by_a_plain_loop():
+    values, labels = clustered(rng(1), 40)
+    found, mean, total = estimate(values, clusters=labels), sum(values) / len(values), 0.0
+    for label in set(labels):
+        total += sum(x - mean for x, own in zip(values, labels, strict=True) if own == label) ** 2
+    error = (40 / 39 * total) ** 0.5 / len(values)
+    half = stats.t.ppf(0.975, 39) * error
+    assert (found.value, found.stderr) == pytest.approx((mean, error))
+    assert (found.low, found.high) == pytest.approx((mean - half, mean + half))
+    assert found.stderr > 1.2 * estimate(values).stderr
+
+
+def test_clusters_against_a_bootstrap_over_them():
+    draws = rng(2)
+    values, labels = clustered(draws, 150)
+    groups = [values[[own == label for own in labels]] for label in sorted(set(labels))]
+    means = [np.concatenate([groups[i] for i in draws.integers(0, 150, 150)]).mean() for _ in range(2000)]
+    found = estimate(values, clusters=labels)
+    assert found.stderr == pytest.approx(np.std(means), rel=0.08)
+    assert (found.low, found.high) == pytest.approx(np.quantile(means, (0.025, 0.975)), abs=0.004)
+
+
+def test_a_problem_a_cluster_is_no_clustering():
+    values = rng(3).random(30)
+    assert estimate(values, SHARE, range(30)) == pytest.approx(estimate(values, SHARE))
+
+
+@pytest.mark.parametrize("values", [[0.0, 1.0] * 15, [0.25] * 30])
+def test_clusters_that_are_all_alike_are_so_many_problems(values):
+    labels = [i // 2 for i in range(30)]
+    alone = estimate([values[0] / 2 + values[1] / 2] * 15, SHARE)
+    assert estimate(values, SHARE, labels) == alone
+    assert estimate(values[:4], SHARE, ["one"] * 4) == estimate([alone.value], SHARE)
+
+
+def test_a_cluster_label_a_value():
+    with pytest.raises(UsageError, match="an estimate of 3 values got 2 cluster labels; expected one a value"):
+        estimate([0.1, 0.2, 0.3], clusters=[1, 2])
+
+
 CASES = {
     "AIME, 16 and 16 samples": (30, 16, 16, 0.5, 1.2),
     "AMC, 4 and 8 samples": (40, 4, 8, 0.7, 0.7),

@@ -7,9 +7,11 @@ from dra_grpo.analysis.report import write_report
 from dra_grpo.cli.tables import table
 from dra_grpo.cli.train_help import train_help
 from dra_grpo.cost import cost_line
+from dra_grpo.evaluation.one_rule import verdict
 from dra_grpo.training.budget import batch_rows, rehearse
 from dra_grpo.training.directory import is_main_process
 from dra_grpo.training.memory import GIB, estimate, gib, model_shape
+from dra_grpo.training.model_card import result_rows, title
 from dra_grpo.training.settings import Settings, parse_settings
 
 
@@ -46,14 +48,8 @@ def run(arguments: list[str]) -> int:
 def _print_results(results: dict[str, Any]) -> None:
     """What the run came to."""
     if "trained" in results:
-        rows = []
-        for name in results["trained"]:
-            sides = [results[side][name] for side in ("base", "trained", "difference")]
-            rows.append([name, *(f"{side['value']:.3f} [{side['low']:.3f}, {side['high']:.3f}]" for side in sides)])
-        title = (
-            f"{results['problems']} {results['split']} problems, exact at temperature 1, 95% intervals over problems"
-        )
-        print(f"\n{title}:\n\n{table(['result', 'base', 'trained', 'trained - base'], rows)}")
+        rows = table(["result", "base", "trained", "trained - base"], result_rows(results))
+        print(f"\n{title(results)}\n\n{rows}\n\n{verdict(results)}")
     print(f"\ncost: {cost_line(results['cost'])}")
 
 

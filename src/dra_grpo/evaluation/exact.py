@@ -6,7 +6,7 @@ everything else follows from the p_T(o | q), and one forward pass gives them for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from dra_grpo.embedders.policy import right_padded
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.statistics import bounds, estimate
-from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, problems, solution_key
+from dra_grpo.tasks.countdown import Level, Problem, accepted_texts, solution_key
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +91,8 @@ def completion_logprobs(
         (L, N) float64 on the CPU.
 
     Raises:
-        UsageError: a negative temperature, or the tokenizer has no end token or does not give one id a character.
+        UsageError: a negative temperature, the tokenizer has no end token or does not give one id a character, or the
+            model computes NaN.
     """
     if tokenizer.eos_token_id is None:
         raise UsageError("the tokenizer has no end token; exact probabilities need one that ends a solution")
@@ -201,34 +202,44 @@ def chances(solutions: Mapping[str, float]) -> Tensor:
     return torch.tensor(list(solutions.values()), dtype=torch.float64)
 
 
-def evaluate_countdown(model: Any, tokenizer: Any, split: Any, count: int, size: Any = 3) -> dict[str, Tensor]:
-    """Per-problem pass@1, pass@16, distinct and coverage, each (N,), on the first `count` problems of `split`."""
-    return exact_results(exact_probabilities(model, tokenizer, problems(split, count, size=size)))
+def number_sets(problems: Sequence[Problem]) -> list[tuple[int, ...]]:
+    """What problems that are not independent share, their set of numbers: `estimate`'s clusters.
+
+    >>> number_sets([Problem((3, 5), 15), Problem((5, 3), 8)])
+    [(3, 5), (3, 5)]
+    """
+    return [tuple(sorted(problem.numbers)) for problem in problems]
 
 
-def with_intervals(results: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+def with_intervals(
+    results: Mapping[str, Tensor], clusters: Sequence[Hashable] | None = None
+) -> dict[str, dict[str, float]]:
     """Per-problem results as one side of `eval.json`: name -> value, low, high (95%) and stderr.
 
     Args:
         results: name -> (N,), as `exact_results` gives them.
+        clusters: (N,) the `number_sets` of the problems; None: all are independent.
 
     >>> with_intervals({"pass@1": torch.tensor([0.5, 0.0])})["pass@1"]
     {'value': 0.25, 'low': 0.0, 'high': 1.0, 'stderr': 0.25}
     """
-    return {name: asdict(estimate(values, bounds(name))) for name, values in results.items()}
+    return {name: asdict(estimate(values, bounds(name), clusters)) for name, values in results.items()}
 
 
-def differences(trained: Mapping[str, Tensor], base: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+def differences(
+    trained: Mapping[str, Tensor], base: Mapping[str, Tensor], clusters: Sequence[Hashable] | None = None
+) -> dict[str, dict[str, float]]:
     """Trained minus base, paired by problem: name -> value, low, high (95%) and stderr.
 
     Args:
         trained: name -> (N,), as `exact_results` gives them.
         base: the same names, on the same problems in the same order.
+        clusters: as in `with_intervals`.
 
     >>> differences({"pass@1": torch.tensor([0.75, 0.75])}, {"pass@1": torch.tensor([0.5, 0.5])})
     {'pass@1': {'value': 0.25, 'low': 0.25, 'high': 0.25, 'stderr': 0.0}}
     """
-    return {name: asdict(estimate(values - base[name])) for name, values in trained.items()}
+    return {name: asdict(estimate(values - base[name], clusters=clusters)) for name, values in trained.items()}
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
@@ -246,6 +257,8 @@ def _logprobs(model: Any, rows: Sequence[tuple[list[int], list[int]]], temperatu
     ids, mask, scored = right_padded(prompts, completions, model.device)
     logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1]
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    if not logits.amax(-1).isfinite().all():
+        raise UsageError("the model's logits are NaN or infinite, so it has no results; take other weights")
     tokens, scored = ids[:, 1:], scored[:, 1:]
     found = []
     for temperature in temperatures:

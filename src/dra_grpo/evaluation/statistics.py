@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import ceil, comb, hypot, sqrt
 from typing import Any
@@ -34,39 +34,54 @@ class Estimate:
     stderr: float
 
 
-def estimate(values: Any, bounds: tuple[float, float] | None = None) -> Estimate:
-    """The mean over problems with its t interval: mean ± t₀.₉₇₅(M − 1) · s / √M.
+def estimate(
+    values: Any, bounds: tuple[float, float] | None = None, clusters: Sequence[Hashable] | None = None
+) -> Estimate:
+    """The mean over problems with its t interval: mean ± t₀.₉₇₅(C − 1) · s, s² = C/(C − 1) · Σ_c (Σ_{i∈c} rᵢ)² / M².
+
+    rᵢ is a problem's distance from the mean, and c one of C clusters of problems that are not independent, such as
+    those that share a set of numbers. Each problem its own cluster, that is the plain mean ± t₀.₉₇₅(M − 1) · sd / √M.
 
     Each problem's value carries the noise of its own samples, so the interval speaks of other problems and other
-    samples. Where all M problems show one value, s is 0 and says nothing: another value could be had by a share of
-    problems up to Clopper and Pearson's bound for 0 of M, and that share at the ends of `bounds` gives the interval.
+    samples. Where all C clusters are alike, s is 0 and says nothing: another value could be had by a share of
+    clusters up to Clopper and Pearson's bound for 0 of C, and that share at the ends of `bounds` gives the interval.
 
     Args:
         values: (M,) one number a problem, a tensor, an array or a list.
         bounds: the ends of what the mean can be; None: unbounded.
+        clusters: (M,) labels, equal for problems that are not independent; None: all are.
 
     Raises:
-        UsageError: no values, more than one dimension, or a value that is not finite.
+        UsageError: no values, more than one dimension, a value that is not finite, or another number of labels.
 
     >>> estimate([0.5, 0.25, 0.75])
     Estimate(value=0.5, low=-0.1210..., high=1.1210..., stderr=0.1443...)
     >>> estimate([0.0] * 30, SHARE)
     Estimate(value=0.0, low=0.0, high=0.1157..., stderr=0.0)
+    >>> estimate([0.5, 0.5, 0.25, 0.25, 0.75, 0.75], clusters=["a", "a", "b", "b", "c", "c"])
+    Estimate(value=0.5, low=-0.1210..., high=1.1210..., stderr=0.1443...)
 
-    Source: Miller, 2024, arXiv 2411.00640, section 2; Clopper and Pearson, 1934.
+    Source: Miller, 2024, arXiv 2411.00640, sections 2 and 2.2; Clopper and Pearson, 1934.
     """
     from scipy.stats import binomtest, t
 
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise UsageError(f"an estimate needs (M,) finite values with M > 0, got shape {values.shape}: {values[:3]}")
+    labels = range(len(values)) if clusters is None else clusters
+    if len(labels) != len(values):
+        raise UsageError(f"an estimate of {len(values)} values got {len(labels)} cluster labels; expected one a value")
     mean = float(values.mean())
     lowest, highest = bounds or (mean, mean)
-    if np.ptp(values) == 0:
-        share = binomtest(0, len(values)).proportion_ci(method="exact").high
+    sums: dict[Hashable, float] = {}
+    for label, residual in zip(labels, values - mean, strict=True):
+        sums[label] = sums.get(label, 0.0) + residual
+    distances, count = np.array(list(sums.values())), len(sums)
+    if np.abs(distances).max() <= 1e-12 * np.abs(values).max():  # alike but for rounding
+        share = binomtest(0, count).proportion_ci(method="exact").high
         return Estimate(mean, mean - share * (mean - lowest), mean + share * (highest - mean), 0.0)
-    error = float(values.std(ddof=1)) / sqrt(len(values))
-    low, high = (float(end) for end in t.interval(0.95, len(values) - 1, mean, error))
+    error = sqrt(count / (count - 1) * float(distances @ distances)) / len(values)
+    low, high = (float(end) for end in t.interval(0.95, count - 1, mean, error))
     return Estimate(mean, *((low, high) if bounds is None else (max(low, lowest), min(high, highest))), error)
 
 

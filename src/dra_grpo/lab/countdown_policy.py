@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from dra_grpo.evaluation.exact import exact_probabilities, exact_results, with_intervals
+from dra_grpo.evaluation.exact import exact_probabilities, exact_results, number_sets, with_intervals
 from dra_grpo.files import write_json
 from dra_grpo.tasks.countdown import BASE_POLICY, accepted_texts, problems
 
@@ -137,7 +137,9 @@ def policy_results(
         accepted = exact_probabilities(model, tokenizer, problems(split, count, size))
         associative = exact_results(accepted, samples, level="associative")
         both = {f"{name}_associative": associative[name] for name in ("distinct", "coverage")}
-        record[split] = with_intervals(exact_results(accepted, samples) | both)
+        record[split] = with_intervals(
+            exact_results(accepted, samples) | both, number_sets([one.problem for one in accepted])
+        )
     return record
 
 

@@ -8,6 +8,9 @@ from dra_grpo.hub import model_folder
 from dra_grpo.training.directory import RunDirectory
 from dra_grpo.training.settings import Settings
 
+BY_RULE = {"pass@1": "greedy", "pass@16": "pass@16 by the rule", "mean": "mean over k by the rule"}
+"""Figures under the rule that are shown -> what they are called."""
+
 
 def write_card(directory: RunDirectory, settings: Settings, resolved: str) -> None:
     """Write `README.md` beside the weights: method, options, base policy, settings, and results where there are any.
@@ -35,10 +38,23 @@ def results_table(evaluation: dict[str, Any]) -> str:
     """The content of `eval.json` as a Markdown table with 95% intervals; "" where there is none."""
     if not evaluation:
         return ""
-    sides = ("base", "trained", "difference")
-    lines = [f"\n## Results\n\n| | {' | '.join(sides)} |\n|---|---|---|---|"]
-    for name in evaluation["trained"]:
-        entries = (evaluation[side][name] for side in sides)
-        cells = (f"{entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]" for entry in entries)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    lines = ["\n## Results\n", "| | base | trained | difference |", "|---|---|---|---|"]
+    lines += [f"| {' | '.join(row)} |" for row in result_rows(evaluation)]
+    return "\n".join([*lines, "", title(evaluation), ""])
+
+
+def title(evaluation: dict[str, Any]) -> str:
+    """What the rows of `result_rows` are of."""
+    about = f"{evaluation['problems']} {evaluation['split']} problems, exact, 95% intervals over sets of numbers"
+    chosen = f"The rule: the first sample greedy, the others at T*, chosen on {evaluation['one_rule']['chosen_on']}."
+    return f"{about}.\n{chosen}"
+
+
+def result_rows(evaluation: dict[str, Any]) -> list[list[str]]:
+    """The content of `eval.json` in rows of name, base, trained, difference: by the rule, then at temperature 1."""
+    rule, sides = evaluation["one_rule"], ("base", "trained", "difference")
+    named = [(name, [rule[side][figure] for side in sides]) for figure, name in BY_RULE.items()]
+    named += [(f"{figure} at T = 1", [evaluation[side][figure] for side in sides]) for figure in evaluation["base"]]
+    rows = [[name, *(f"{x['value']:.3f} [{x['low']:.3f}, {x['high']:.3f}]" for x in row)] for name, row in named]
+    chosen = [f"{rule['temperature'][side]:g}" for side in sides[:2]]
+    return [*rows[: len(BY_RULE)], ["T*", *chosen, ""], *rows[len(BY_RULE) :]]

@@ -12,7 +12,7 @@ from accelerate.utils import broadcast_object_list
 
 from dra_grpo.config import own_settings
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.exact import differences, evaluate_countdown, with_intervals
+from dra_grpo.evaluation.one_rule import Reading, compared, read_countdown
 from dra_grpo.files import locked, read_json, write_json
 from dra_grpo.hub import model_folder
 from dra_grpo.tasks import TASKS
@@ -80,9 +80,7 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
             "split": settings.run.evaluation_split,
             "problems": settings.run.evaluation_problems,
             "method": settings.dra.method,
-            "base": with_intervals(base),
-            "trained": with_intervals(trained),
-            "difference": differences(trained, base),
+            **compared(base, trained),
         }
         write_json(directory.evaluation, results)
     write_card(directory, settings, resolved)
@@ -176,12 +174,12 @@ def resolved_yaml(settings: Settings) -> str:
     return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(kept)
 
 
-def evaluate(trainer: Any, settings: Settings) -> dict[str, Any] | None:
-    """Per-problem figures of the policy as it is now, on the main process."""
-    count, figures = settings.run.evaluation_problems, None
+def evaluate(trainer: Any, settings: Settings) -> Reading | None:
+    """The policy as it is now at every temperature, on the main process."""
+    count, reading = settings.run.evaluation_problems, None
     if trainer.accelerator.is_main_process and count and settings.run.task == "countdown":
         model = trainer.accelerator.unwrap_model(trainer.model)
         size = settings.run.task_options.get("size", 3)
-        figures = evaluate_countdown(model, trainer.processing_class, settings.run.evaluation_split, count, size=size)
+        reading = read_countdown(model, trainer.processing_class, settings.run.evaluation_split, count, size)
     trainer.accelerator.wait_for_everyone()
-    return figures
+    return reading
