@@ -58,10 +58,11 @@ def kill_worker_at_work(pool: WorkerPool, times: int) -> threading.Thread:
         seen: set[int] = set()
         while len(seen) < times:
             time.sleep(0.05)
-            for worker in [slot for slot in pool._slots if slot and slot.ready and slot.process.pid not in seen]:
+            ready = {worker.process.pid for worker in pool.workers if worker.process and worker.ready}
+            for pid in ready - seen:
                 time.sleep(0.3)
-                os.kill(worker.process.pid, signal.SIGKILL)
-                seen.add(worker.process.pid)
+                os.kill(pid, signal.SIGKILL)
+                seen.add(pid)
 
     thread = threading.Thread(target=kill)
     thread.start()
