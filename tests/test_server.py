@@ -12,7 +12,7 @@ BODY = {"model": "letters", "input": ["a"]}
 
 
 def post(server, **options):
-    return OpenAIServer(server.url, **options).post("embeddings", BODY)
+    return OpenAIServer(server.url, **options).post("embeddings", BODY, dict)
 
 
 @pytest.mark.parametrize("fault", [503, 429, "drop", "half", "slow"], ids=str)
@@ -50,7 +50,7 @@ def test_a_server_that_stays_down_is_one_line():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(UsageError) as caught:
-        OpenAIServer(f"http://127.0.0.1:{port}/v1", retries=1).post("embeddings", BODY)
+        OpenAIServer(f"http://127.0.0.1:{port}/v1", retries=1).post("embeddings", BODY, dict)
     message = str(caught.value)
     assert message.startswith(f"no answer from http://127.0.0.1:{port}/v1/embeddings after 2 attempts: ")
     assert message.endswith("Connection refused; is the server up?")
@@ -59,7 +59,9 @@ def test_a_server_that_stays_down_is_one_line():
 
 def test_a_page_is_no_answer(server):
     server.fail({"status": 200, "body": "<html>hello</html>"})
-    with pytest.raises(UsageError, match="does not answer in JSON; check the url"):
+    with pytest.raises(
+        UsageError, match=r"does not answer as OpenAI's API does \(JSONDecodeError: .*\); check the url"
+    ):
         post(server)
     assert len(server.log) == 1
 
@@ -67,10 +69,10 @@ def test_a_page_is_no_answer(server):
 def test_the_key_comes_from_the_environment_and_is_not_kept(server, monkeypatch):
     client = OpenAIServer(server.url, key_variable="MODEL_KEY")
     with pytest.raises(UsageError, match="key variable 'MODEL_KEY' is not set; export the API key in it"):
-        client.post("embeddings", BODY)
+        client.post("embeddings", BODY, dict)
     monkeypatch.setenv("MODEL_KEY", "s3cret\n")
     monkeypatch.setenv("OPENAI_API_KEY", "meant for somebody else")
-    client.post("embeddings", BODY)
+    client.post("embeddings", BODY, dict)
     assert b"s3cret" not in pickle.dumps(client)
     post(server)
     assert [request["key"] for request in server.log] == ["Bearer s3cret", None]

@@ -2,10 +2,13 @@
 
 import json
 import os
+from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from dra_grpo.errors import UsageError, require
+
+T = TypeVar("T")
 
 
 class OpenAIServer:
@@ -35,26 +38,32 @@ class OpenAIServer:
         self.retries = retries
         self.key_variable = key_variable
 
-    def post(self, path: str, body: dict[str, Any]) -> Any:
-        """The parsed answer of `url`/`path` to `body`, however many attempts it takes.
+    def post(self, path: str, body: dict[str, Any], read: Callable[[Any], T]) -> T:
+        """What `read` makes of the answer of `url`/`path` to `body`, however many attempts it takes.
+
+        Args:
+            path: of the API, without a slash before it.
+            body: what is posted as JSON.
+            read: from the parsed answer to what is wanted of it; what it stumbles over is no answer of this API.
 
         Raises:
-            UsageError: the key is not set, the server stays unreachable, refuses, or does not answer in JSON.
+            UsageError: the key is not set, the server stays unreachable, refuses, or does not answer as the API does.
         """
         from openai import APIConnectionError, APIStatusError
 
         place, client = f"{self.url}/{path}", _client(self.url, self.timeout, self.retries)
         options = {"headers": self.headers(), "follow_redirects": False}
         try:
-            return json.loads(client.post(f"/{path}", cast_to=str, body=body, options=options))
+            return read(json.loads(client.post(f"/{path}", cast_to=str, body=body, options=options)))
         except APIStatusError as error:
-            said = one_line(error.response.text)
+            said = _one_line(error.response.text)
             raise UsageError(f"{place} refuses the request: {error.status_code} {said}") from error
         except APIConnectionError as error:
-            said = f"{one_line(str(error.__cause__) or str(error))}; is the server up?"
+            said = f"{_one_line(str(error.__cause__) or str(error))}; is the server up?"
             raise UsageError(f"no answer from {place} after {self.retries + 1} attempts: {said}") from error
-        except ValueError as error:
-            raise UsageError(f"{place} does not answer in JSON; check the url") from error
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            said = _one_line(f"{type(error).__name__}: {error}")
+            raise UsageError(f"{place} does not answer as OpenAI's API does ({said}); check the url") from error
 
     def headers(self) -> dict[str, Any]:
         """The key as a header, or the wish that none be sent.
@@ -79,6 +88,6 @@ def _client(url: str, timeout: float, retries: int) -> Any:
     return OpenAI(base_url=url, timeout=timeout, max_retries=retries, api_key="each request brings its own")
 
 
-def one_line(text: str) -> str:
+def _one_line(text: str) -> str:
     """What a server said, short and on one line."""
     return " ".join(text.split())[:200]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,8 +11,7 @@ from torch.nn.functional import normalize
 
 from dra_grpo.completions import encodable
 from dra_grpo.embedders.protocol import Embedded, Embedder
-from dra_grpo.errors import UsageError
-from dra_grpo.server import OpenAIServer, one_line
+from dra_grpo.server import OpenAIServer
 
 
 @dataclass(eq=False)
@@ -74,15 +73,12 @@ class HttpEmbedder(Embedder):
         return Embedded(normalize(rows), torch.tensor(truncated, device="cpu"))
 
     def _rows(self, texts: list[str]) -> Tensor:
-        body = {"model": self.model, "input": texts, "encoding_format": "float"}
-        answer = self.server.post("embeddings", body)
-        try:
+        def rows(answer: Any) -> Tensor:
             data = answer["data"]  # of some servers without `index`: then the order is that of the texts
             indices = [place if item.get("index") is None else item["index"] for place, item in enumerate(data)]
-            rows = torch.tensor([item["embedding"] for item in data], dtype=torch.float32, device="cpu")
             if sorted(indices) != list(range(len(texts))):
                 raise ValueError(f"{len(texts)} texts were sent and rows {indices[:8]} came back")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            reason = one_line(f"{type(error).__name__}: {error}")
-            raise UsageError(f"{self.server.url}/embeddings gives no embeddings ({reason}); check the url") from error
-        return rows[torch.tensor(indices, device="cpu").argsort()]
+            embeddings = torch.tensor([item["embedding"] for item in data], dtype=torch.float32, device="cpu")
+            return embeddings[torch.tensor(indices, device="cpu").argsort()]
+
+        return self.server.post("embeddings", {"model": self.model, "input": texts, "encoding_format": "float"}, rows)

@@ -4,22 +4,19 @@ None of their texts is shipped. AIME and AMC problems belong to the MAA and Mine
 the Hub, or from a file of the user's.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from dra_grpo.completions import encodable
 from dra_grpo.errors import UsageError
 from dra_grpo.registry import Registry
 from dra_grpo.tasks import countdown
 from dra_grpo.tasks.data import inside
-from dra_grpo.tasks.prompts import SYSTEM_PROMPTS
+from dra_grpo.tasks.prompts import SYSTEM_PROMPTS, Prompt, as_prompt
 from dra_grpo.tasks.source import Row, read_rows
-
-Prompt = str | list[dict[str, str]]
-"""A text that the model continues as it stands, or messages for its own chat template."""
 
 INSTRUCTION = r"Please reason step by step, and put your final answer within \boxed{}."
 COLUMNS = {
@@ -29,15 +26,13 @@ COLUMNS = {
 }
 """role -> the columns that have it in files, in the order in which they are looked for."""
 
-SURROGATE = re.compile("[\ud800-\udfff]")
-
 
 @dataclass(frozen=True)
 class Template:
     """One way to ask.
 
     Attributes:
-        prompt: problem -> prompt.
+        prompt: problem -> a text that the model continues as it stands, or messages for its own chat template.
         stop: tokens, as texts, at which a completion ends, beside the model's own end token.
     """
 
@@ -45,22 +40,14 @@ class Template:
     stop: tuple[str, ...] = ()
 
 
-def _chat(**turns: str) -> Prompt:
-    return [{"role": role, "content": text} for role, text in turns.items()]
-
-
-def _chatml(**turns: str) -> str:
-    said = (f"<|im_start|>{role}\n{text}<|im_end|>\n" for role, text in turns.items())
-    return "".join([*said, "<|im_start|>assistant\n"])
-
-
+_QWEN = f"<|im_start|>system\n{INSTRUCTION}<|im_end|>\n<|im_start|>user\n%s<|im_end|>\n<|im_start|>assistant\n"
 TEMPLATES: Registry[Template] = Registry(
     "template",
     "dra_grpo.templates",
     {
-        "r1": Template(lambda problem: _chat(user=f"{problem}\n\n{INSTRUCTION}")),
-        "qwen-math": Template(lambda problem: _chatml(system=INSTRUCTION, user=problem), ("<|im_end|>",)),
-        "paper": Template(lambda problem: _chat(system=SYSTEM_PROMPTS["think-answer"], user=problem)),
+        "r1": Template(lambda problem: as_prompt(f"{problem}\n\n{INSTRUCTION}")),
+        "qwen-math": Template(lambda problem: _QWEN % problem, ("<|im_end|>",)),
+        "paper": Template(lambda problem: as_prompt(problem, SYSTEM_PROMPTS["think-answer"])),
         "plain": Template(lambda problem: problem),
     },
 )
@@ -178,7 +165,7 @@ def _rows(benchmark: Benchmark, file: Path | None) -> list[Row]:
 def _read(rows: Sequence[Row], columns: Mapping[str, str], place: str, golds: bool) -> list[Problem]:
     texts, ids = _column(rows, columns, "problem", place), _ids(rows, columns, place)
     for number, (text, id) in enumerate(zip(texts, ids, strict=True), 1):
-        if not isinstance(text, str) or not text.strip() or SURROGATE.search(text + id):  # which no tokenizer takes
+        if not isinstance(text, str) or not text.strip() or encodable([text, id]) != [text, id]:
             raise UsageError(f"{place}, row {number}: the problem is {text!r}, its id {id!r}; expected whole texts")
         if not golds:
             countdown.Problem.from_prompt(text)

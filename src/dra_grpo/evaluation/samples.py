@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.errors import UsageError
-from dra_grpo.evaluation.benchmarks import Problem, Prompt, Template
+from dra_grpo.evaluation.benchmarks import Problem, Template
 from dra_grpo.files import append_json_lines, json_lines, read_json, write_json
+from dra_grpo.tasks.prompts import Prompt
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from threading import Event, Thread
+from typing import Any
 
 from dra_grpo.completions import policy_text
-from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.server import OpenAIServer
@@ -62,13 +62,11 @@ class ServerSampler:
         body |= {"temperature": decoding.temperature, "top_p": decoding.top_p, "max_tokens": decoding.max_new_tokens}
         if decoding.stop:  # vLLM looks for them in the text, from which it takes special tokens unless told not to
             body |= {"stop": list(decoding.stop), "skip_special_tokens": False}
-        path = "chat/completions" if chat else "completions"
-        answer = self.server.post(path, body)
-        try:
+
+        def sample(answer: Any) -> Sample:
             choice = answer["choices"][0]
             text = policy_text([choice["message"]]) if chat else choice["text"]
             tokens = int(answer["usage"]["completion_tokens"])
             return Sample(request.id, request.number, f"{text:s}", tokens, choice["finish_reason"] == "length")
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            place = f"{self.server.url}/{path}"
-            raise UsageError(f"{place} does not answer as OpenAI's API does ({error!r}); check the url") from error
+
+        return self.server.post("chat/completions" if chat else "completions", body, sample)

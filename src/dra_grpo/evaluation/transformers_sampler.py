@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import takewhile
 from math import inf
 from typing import Any
 
@@ -10,10 +11,10 @@ import torch
 from torch import Tensor
 
 from dra_grpo.errors import UsageError, require
-from dra_grpo.evaluation.benchmarks import Prompt
 from dra_grpo.evaluation.samples import Decoding, Request, Sample
 from dra_grpo.evaluation.settings import EvalSettings
 from dra_grpo.hub import model_folder
+from dra_grpo.tasks.prompts import Prompt
 
 
 class TransformersSampler:
@@ -63,21 +64,18 @@ class TransformersSampler:
         ends = self.ends | stop_tokens(self.tokenizer, decoding)
         for start in range(0, len(requests), self.settings.batch_size):
             batch = requests[start : start + self.settings.batch_size]
-            rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
-            generated = self._generate(rows, [request.seed for request in batch], decoding, ends)
             samples = []
-            for request, ids in zip(batch, generated, strict=True):
-                ended = ids[-1] in ends
-                text = self.tokenizer.decode(ids[:-1] if ended else ids, skip_special_tokens=True)
-                samples.append(Sample(request.id, request.number, text, len(ids), truncated=not ended))
+            for request, row in zip(batch, self._generated(batch, decoding, ends), strict=True):
+                text = list(takewhile(lambda token: token not in ends, row))  # what follows the end is padding
+                said, ended = self.tokenizer.decode(text, skip_special_tokens=True), len(text) < len(row)
+                samples.append(Sample(request.id, request.number, said, len(text) + ended, truncated=not ended))
             yield samples
 
-    def _generate(
-        self, rows: list[list[int]], seeds: list[int], decoding: Decoding, ends: set[int]
-    ) -> list[list[int]]:
-        """New tokens of each row, up to and with the end token that stopped it."""
+    def _generated(self, batch: Sequence[Request], decoding: Decoding, ends: set[int]) -> list[list[int]]:
+        """New tokens of each request, padded after the end token that stopped it."""
         from transformers import LogitsProcessorList
 
+        rows = [prompt_ids(self.tokenizer, request.prompt) for request in batch]
         width = max(map(len, rows))
         context = getattr(self.model.config, "max_position_embeddings", inf)
         if width + decoding.max_new_tokens > context:
@@ -86,7 +84,7 @@ class TransformersSampler:
         pad = self.tokenizer.pad_token_id if self.tokenizer.pad_token_id is not None else min(ends, default=0)
         ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-        numbers = uniforms(seeds, decoding.max_new_tokens).to(self.model.device)
+        numbers = uniforms([request.seed for request in batch], decoding.max_new_tokens).to(self.model.device)
 
         def chosen(so_far: Tensor, logits: Tensor) -> Tensor:
             tokens = draw(logits, numbers[:, so_far.shape[1] - width], decoding.temperature, decoding.top_p)
@@ -100,7 +98,7 @@ class TransformersSampler:
             eos_token_id=sorted(ends) or None,
             pad_token_id=pad,
         )
-        return [_up_to_end(row, ends) for row in output[:, width:].tolist()]
+        return output[:, width:].tolist()
 
 
 @contextmanager
@@ -180,8 +178,3 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float, top_p: float) -> T
     # Strictly below the total, or rounding could point behind the last token that has any probability.
     point = torch.minimum(uniform.unsqueeze(-1) * total, torch.nextafter(total, torch.zeros_like(total)))
     return tokens.gather(-1, torch.searchsorted(cumulative, point, right=True)).squeeze(-1)
-
-
-def _up_to_end(row: list[int], ends: set[int]) -> list[int]:
-    """A row up to and with its first end token; what follows is padding."""
-    return row[: next((place for place, token in enumerate(row, 1) if token in ends), len(row))]
