@@ -27,13 +27,11 @@ def miss_probability(n: Tensor, c: Tensor, k: int) -> Tensor:
     """
     precise = torch.float32 if n.device.type == "mps" else torch.float64
     total, wrong = n.to(precise), (n - c).to(precise)
-    log_ratio = (
-        torch.lgamma(wrong + 1)
-        - torch.lgamma((wrong - k).clamp(min=0) + 1)
-        - torch.lgamma(total + 1)
-        + torch.lgamma((total - k).clamp(min=0) + 1)
-    )
-    return torch.where(c == 0, 1.0, torch.where(wrong < k, 0.0, log_ratio.exp()))
+
+    def log_falling(x: Tensor) -> Tensor:  # log x!/(x − k)!
+        return torch.lgamma(x + 1) - torch.lgamma((x - k).clamp(min=0) + 1)
+
+    return torch.where(c == 0, 1.0, torch.where(wrong < k, 0.0, (log_falling(wrong) - log_falling(total)).exp()))
 
 
 def generator(seed: int, step: int) -> torch.Generator:

@@ -146,8 +146,6 @@ def flatten_groups(rewards: Any, groups: Any = None) -> tuple[Tensor, GroupIndex
         ids = number.repeat_interleave(rewards.shape[-1])
     elif ids is None or rewards.dim() != 1 or ids.shape != rewards.shape:
         found = "no groups" if ids is None else f"groups of shape {tuple(ids.shape)}"
-        raise UsageError(
-            f"rewards must be (B, G) without groups, or (N,) with groups (N,); "
-            f"got rewards of shape {tuple(rewards.shape)} and {found}"
-        )
+        expected = "rewards must be (B, G) without groups, or (N,) with groups (N,)"
+        raise UsageError(f"{expected}; got rewards of shape {tuple(rewards.shape)} and {found}")
     return rewards.reshape(-1), GroupIndex.from_ids(ids), tuple(rewards.shape)

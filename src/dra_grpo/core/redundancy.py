@@ -40,10 +40,8 @@ def redundancy(
         ValueError: no embeddings, or `logdet` on a kernel that is not positive semi-definite.
     """
     if smi == "logdet" and kernel == "cosine_clamped":
-        raise UsageError(
-            "smi='logdet' needs a positive semi-definite kernel and 'cosine_clamped' is not one; "
-            "use kernel='cosine', 'cosine_shifted', 'prompt_centred' or 'rbf'"
-        )
+        found = "smi='logdet' needs a positive semi-definite kernel and 'cosine_clamped' is not one"
+        raise UsageError(f"{found}; use kernel='cosine', 'cosine_shifted', 'prompt_centred' or 'rbf'")
     company = rollouts.is_correct if correct_only else rollouts.scored
 
     def measured(x: Tensor, scored: Tensor, company: Tensor) -> Tensor:

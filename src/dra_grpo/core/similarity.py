@@ -122,11 +122,6 @@ def _at_unit_scale(embeddings: Tensor) -> Tensor:
 
 Kernel = Literal["cosine", "cosine_clamped", "cosine_shifted", "prompt_centred", "rbf"]
 
-KERNELS = {
-    "cosine": lambda embeddings, mask=None: cosine_similarity(embeddings),
-    "cosine_clamped": cosine_clamped,
-    "cosine_shifted": cosine_shifted,
-    "prompt_centred": prompt_centred,
-    "rbf": rbf,
-}
+KERNELS = {"cosine": lambda embeddings, mask=None: cosine_similarity(embeddings)}
+KERNELS |= {kernel.__name__: kernel for kernel in (cosine_clamped, cosine_shifted, prompt_centred, rbf)}
 """name -> (embeddings (..., G, D), mask (..., G) or None) -> similarity (..., G, G)."""

@@ -56,9 +56,7 @@ class ChunkedEmbedder(Embedder):
         built = as_embedder(embedder, embedder_options, device, cached=False)
         limit: Any = {"tokens": getattr(built, "token_limit", None), "characters": math.inf}[unit]
         if limit is None:
-            raise UsageError(
-                f"embedder {built.name!r} has no limit in tokens; leave chunks out, or set unit=characters"
-            )
+            raise UsageError(f"embedder {built.name!r} has no limit in tokens; leave chunks out, or unit=characters")
         self.embedder: Any = built  # an Embedder, with `token_starts` where the unit is tokens
         self.size = limit if size is None else size
         if not (0 < self.size <= limit and 0 <= 2 * overlap <= self.size < math.inf):

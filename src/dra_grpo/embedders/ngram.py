@@ -48,9 +48,7 @@ class NgramEmbedder(Embedder):
 
     def __init__(self, orders: Sequence[int] = (2, 3, 4), dimension: int = 1024, sublinear: bool = True):
         if min(orders, default=0) < 1 or dimension < 64:
-            raise UsageError(
-                f"orders is {orders} and dimension {dimension}; expected 1 or more of each, and 64 or more"
-            )
+            raise UsageError(f"orders is {orders}, dimension {dimension}; expected 1 or more of each, and 64 or more")
         self.orders = tuple(sorted(set(orders)))
         self.dimension = dimension
         self.sublinear = sublinear

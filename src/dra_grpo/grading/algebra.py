@@ -22,12 +22,8 @@ _DIGITS_BY_QUADRATURE = 15
 _HUNDREDTH = sympy.UnevaluatedExpr(sympy.Rational(1, 100))
 
 # Units are off because they take a variable for one: with them `6m` is 6 and `2t` is 2. `tidy` removes real ones.
-_CONFIG = [
-    LatexExtractionConfig(
-        boxed_match_priority=0,
-        normalization_config=NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True),
-    )
-]
+_NORMALIZED = NormalizationConfig(basic_latex=True, units=False, malformed_operators=True, nits=True)
+_CONFIG = [LatexExtractionConfig(boxed_match_priority=0, normalization_config=_NORMALIZED)]
 
 
 def parse(latex: str) -> Parsed:
@@ -65,12 +61,10 @@ def equal(gold: Parsed, answer: str) -> bool:
     """
     target = parse(answer)
     try:
-        unsolved = bool(target) and grader.is_relation(target[0]) and not _solved(target[0])
-        if unsolved and not target[0].args[0].is_Relational and grader.is_relation(gold[0]) and _solved(gold[0]):
+        solved = not target or not grader.is_relation(target[0]) or _solved(target[0])
+        if not solved and not target[0].args[0].is_Relational and grader.is_relation(gold[0]) and _solved(gold[0]):
             return False
-        return grader.verify(
-            gold, target, timeout_seconds=None, raise_on_error=True, allow_set_relation_comp=not unsolved
-        )
+        return grader.verify(gold, target, timeout_seconds=None, raise_on_error=True, allow_set_relation_comp=solved)
     except Exception:  # sympy raises all kinds, MemoryError too: what it cannot compare may still be spelled alike
         return bool(target) and gold[-1] == target[-1]
 
@@ -144,9 +138,8 @@ def _is_read(parsed: Parsed) -> bool:
 def _solved(relation: Any) -> bool:
     """Whether each relation has a variable alone on one side and none on the other, as `x = 3` and `1 < x < 3`."""
     atoms = relation.args if relation.args[0].is_Relational else (relation,)
-    return all(
-        any(one.is_Symbol and not other.free_symbols for one, other in (atom.args, atom.args[::-1])) for atom in atoms
-    )
+    sides = ((atom.args, atom.args[::-1]) for atom in atoms)
+    return all(any(one.is_Symbol and not other.free_symbols for one, other in both) for both in sides)
 
 
 grader.sympy_numeric_eq = same_value

@@ -5,27 +5,14 @@ from unicodedata import normalize
 
 from dra_grpo.grading.units import without_unit
 
-_CHARACTERS = str.maketrans(
-    {
-        **dict.fromkeys((*range(32), 127, 0xA0, 0x2009, 0x202F), " "),
-        **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF)),  # invisible
-        **dict.fromkeys("−–", "-"),
-        **dict.fromkeys("⁄∕", "/"),
-        **dict.fromkeys("…⋯", r"\dots "),
-        **dict.fromkeys("、，", ", "),
-        "×": r"\times ",
-        "·": r"\cdot ",
-        "π": r"\pi ",
-        "∞": r"\infty ",
-        "≤": r"\le ",
-        "≥": r"\ge ",
-        "∈": r"\in ",
-        "°": r"^\circ ",
-        "。": ".",
-        "｛": r"\{",
-        "｝": r"\}",
-    }
-)
+_COMMANDS = zip("×·π∞≤≥∈…⋯", "times cdot pi infty le ge in dots dots".split(), strict=True)
+_CHARACTERS = {
+    **str.maketrans("−–⁄∕。", "--//."),
+    **str.maketrans({"、": ", ", "，": ", ", "°": r"^\circ ", "｛": r"\{", "｝": r"\}"}),
+    **{ord(character): rf"\{command} " for character, command in _COMMANDS},
+    **dict.fromkeys((*range(32), 127, 0xA0, 0x2009, 0x202F), " "),
+    **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2065), 0xFEFF)),  # invisible
+}
 
 # Characters that say by their shape what LaTeX says by a command; applied before `NFKC`, which would flatten them.
 _SHAPES = [
