@@ -80,7 +80,7 @@ def test_by_tokens_the_prompt_takes_its_place(tiny_model):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({}, "embedder 'ngram' has no limit in tokens; leave chunks out, or set unit=characters"),
+        ({}, "embedder 'ngram' has no limit in tokens; leave chunks out, or unit=characters"),
         ({"unit": "characters"}, "size is None, overlap 0; expected 1 to inf characters"),
         ({"unit": "characters", "size": 10, "overlap": 6}, "size is 10, overlap 6; .* at most half of it"),
         ({"unit": "words", "size": 10}, "'words'"),

@@ -89,8 +89,8 @@ def logdet(similarity: Tensor, jitter: float = 1e-3, company: Tensor | None = No
     within = jittered if company is None else torch.where(company[..., None] & company[..., None, :], jittered, one)
     factor, failed = torch.linalg.cholesky_ex(within)
     if failed.any():
-        found = f"with jitter {jitter:g} on its diagonal the similarity is not finite and positive definite"
-        raise UsageError(f"{found}, which logdet needs: raise jitter, or use unclamped cosines")
+        found = f"logdet needs a finite and positive definite similarity, which it is not with jitter {jitter:g} added"
+        raise UsageError(f"{found}: raise jitter, or use unclamped cosines")
     own = jittered.diagonal(dim1=-2, dim2=-1)
     if company is None:
         inverse = torch.cholesky_inverse(factor).diagonal(dim1=-2, dim2=-1)

@@ -55,21 +55,16 @@ class DiversityAwareMixin(_Trainer):
         dra = dra or DRAConfig()
         method = Adjuster.of(dra, embedder, load=False).method  # what cannot work is said before a model is loaded
         if method.stage == "advantage" and not isinstance(self, GRPOTrainer):
-            raise UsageError(
-                f"method {method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own; "
-                "use a GRPO trainer, or a method of the reward stage"
-            )
+            found = f"method {method.name!r} replaces GRPO's advantages and {type(self).__name__} has its own"
+            raise UsageError(f"{found}; use a GRPO trainer, or a method of the reward stage")
         super().__init__(*args, **kwargs)
         check_attributes(self)
-        if getattr(self, "multi_objective_aggregation", "sum_then_normalize") != "sum_then_normalize":
-            raise UsageError(
-                f"multi_objective_aggregation={self.multi_objective_aggregation!r} normalises each reward function by "
-                "itself, which leaves no total reward to adjust; use 'sum_then_normalize'"
-            )
+        if (chosen := getattr(self, "multi_objective_aggregation", "sum_then_normalize")) != "sum_then_normalize":
+            found = f"multi_objective_aggregation={chosen!r} normalises each reward function by itself"
+            raise UsageError(f"{found}, which leaves no total reward to adjust; use 'sum_then_normalize'")
         if embedder is None and dra.embedder == PolicyEmbedder.name:
-            dra = replace(
-                dra, embedder_options={"batch_size": self.args.per_device_train_batch_size} | dra.embedder_options
-            )
+            size = {"batch_size": self.args.per_device_train_batch_size}
+            dra = replace(dra, embedder_options=size | dra.embedder_options)
         self._adjuster = Adjuster.of(
             dra,
             embedder,
@@ -119,12 +114,8 @@ class DiversityAwareMixin(_Trainer):
         )
         adjusted = self._adjuster.adjust(rollouts, self._next_draw())
         self.adjustment = rollouts, adjusted
-        diagnostics = {
-            **step_diagnostics(rollouts, adjusted),
-            "truncated": truncated,
-            "seconds": time.perf_counter() - started,
-        }
-        for name, value in diagnostics.items():
+        measured = {"truncated": truncated, "seconds": time.perf_counter() - started}
+        for name, value in (step_diagnostics(rollouts, adjusted) | measured).items():
             if value is not None:
                 self._metrics["train"][f"dra/{name}"].append(value)
         return table.masked_fill(infinite[:, None], torch.nan)
@@ -159,10 +150,9 @@ class DiversityAwareMixin(_Trainer):
         if not self._same_advantages_seen:
             expected = grpo_advantages(rollouts.precise_rewards, rollouts.groups, self.scale_rewards, EPS).to(found)
             if not torch.allclose(found, expected, rtol=1e-3, atol=1e-3):
-                raise RuntimeError(
-                    f"{type(self).__name__} computes advantages that are not GRPO's (row 0: {found[0]:.4g}, GRPO's "
-                    f"{expected[0]:.4g}), which the adjustment would overwrite; wrap its reward function instead"
-                )
+                rows = f"(row 0: {found[0]:.4g}, GRPO's {expected[0]:.4g}), which the adjustment would overwrite"
+                kind = f"{type(self).__name__} computes advantages that are not GRPO's"
+                raise RuntimeError(f"{kind} {rows}; wrap its reward function instead")
             self._same_advantages_seen = True
         return adjusted.to_advantages(self.scale_rewards, EPS).to(found)
 
@@ -203,9 +193,8 @@ class DiversityAwareMixin(_Trainer):
         if isinstance(embedder, PolicyEmbedder):
             _refuse_images(shown, "embedder 'policy'")
             backbone = _backbone(self.accelerator.unwrap_model(self.model))
-            local = embedder.encode(
-                self.model, generated.prompt_ids, generated.completion_ids, backbone, generated.own
-            )
+            ids = generated.prompt_ids, generated.completion_ids
+            local = embedder.encode(self.model, *ids, backbone, generated.own)
             return PolicyEmbedder.centre(self.accelerator.gather(local), scored), None
         device = self.accelerator.device
         rows, truncated = self._adjuster.embed(completions)

@@ -62,7 +62,5 @@ class Generated(NamedTuple):
 def _refuse(expected: str, found: str) -> Any:
     from trl import __version__
 
-    raise RuntimeError(
-        f"this trainer (trl {__version__}) lacks {expected}, which the adjustment hooks into: {found}; tested with "
-        "trl 1.16: use that version, or a trainer that keeps the hook"
-    )
+    lacking = f"this trainer (trl {__version__}) lacks {expected}, which the adjustment hooks into: {found}"
+    raise RuntimeError(f"{lacking}; tested with trl 1.16: use that version, or a trainer that keeps the hook")

@@ -5,7 +5,7 @@ from unicodedata import normalize
 
 from dra_grpo.grading.units import without_unit
 
-_COMMANDS = zip("×·π∞≤≥∈…⋯", "times cdot pi infty le ge in dots dots".split(), strict=True)
+_COMMANDS = zip("×·π∞≤≥∈…⋯", ["times", "cdot", "pi", "infty", "le", "ge", "in", "dots", "dots"], strict=True)
 _CHARACTERS = {
     **str.maketrans("−–⁄∕。", "--//."),
     **str.maketrans({"、": ", ", "，": ", ", "°": r"^\circ ", "｛": r"\{", "｝": r"\}"}),
