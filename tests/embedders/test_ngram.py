@@ -86,7 +86,7 @@ def test_blocks_change_nothing(monkeypatch):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"orders": ()}, r"orders is \(\) , dimension 1024; expected 1 or more of each, and 64 or more"),
+        ({"orders": ()}, r"orders is \(\), dimension 1024; expected 1 or more of each, and 64 or more"),
         ({"orders": (0, 2)}, r"orders is \(0, 2\), dim"),
         ({"dimension": 8}, "and dimension 8; expected"),
     ],
