@@ -88,7 +88,7 @@ def test_blocks_change_nothing(monkeypatch):
     [
         ({"orders": ()}, r"orders is \(\), dimension 1024; expected 1 or more of each, and 64 or more"),
         ({"orders": (0, 2)}, r"orders is \(0, 2\), dim"),
-        ({"dimension": 8}, "and dimension 8; expected"),
+        ({"dimension": 8}, ", dimension 8; expected"),
     ],
 )
 def test_refuses(options, message):
