@@ -36,14 +36,15 @@ MAY_KNOW = {
     "grading": PLAIN,
     "rewards": {"core", "grading", "tasks", *PLAIN},  # Countdown's reward asks Countdown's verifier
     "tasks": {"core", *PLAIN},
+    "merging": PLAIN,
     "config": {"methods", *LEAVES},
     "adjuster": {"methods", "config", *LEAVES},
     "evaluation": BELOW_ENGINES,
     "analysis": {"evaluation", *BELOW_ENGINES},
     "engines": BELOW_ENGINES,
     "training": {"evaluation", "analysis", "engines", *BELOW_ENGINES},
-    "lab": {"evaluation", "analysis", "engines", "training", *BELOW_ENGINES},
-    "cli": {"evaluation", "analysis", "engines", "training", "lab", *BELOW_ENGINES},
+    "lab": {"evaluation", "analysis", "engines", "training", "merging", *BELOW_ENGINES},
+    "cli": {"evaluation", "analysis", "engines", "training", "merging", "lab", *BELOW_ENGINES},
     "recipes": set(),
     "__main__": {"cli"},
 }

@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "train a policy with diversity-aware reward adjustment",
     "pretrain": "make a built-in task's base policy again from nothing",
     "eval": "evaluate a model on benchmarks, or compare two evaluations",
+    "merge": "average the weights of a base and what was trained from it",
     "report": "write report.html from what a run left behind",
     "list": "methods, embedders, tasks, rewards, recipes",
     "doctor": "the environment: versions, extras, hub, GPUs",
