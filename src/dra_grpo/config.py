@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from dra_grpo.errors import UsageError
@@ -78,9 +78,14 @@ class RunConfig:
             raise UsageError("both --resume and --overwrite were given; take one: go on, or start anew")
         if self.evaluation_split not in ("validation", "test"):
             raise UsageError(f"evaluation_split is {self.evaluation_split!r}; expected 'validation' or 'test'")
-        check_least(
-            vars(self), samples_every=1, evaluation_problems=0, processes=1, server_gpus=0, price_per_gpu_hour=0
-        )
+        least = {
+            "samples_every": 1,
+            "evaluation_problems": 0,
+            "processes": 1,
+            "server_gpus": 0,
+            "price_per_gpu_hour": 0,
+        }
+        check_least(vars(self), **least)
 
 
 @dataclass
@@ -117,11 +122,6 @@ class DatasetConfig:
         if self.prompt_format not in ("chat", "text"):
             raise UsageError(f"prompt_format is {self.prompt_format!r}; expected 'chat' or 'text'")
         check_least(vars(self), max_prompt_tokens=1, subset=1)
-
-
-def own_settings(*configs: Any) -> dict[str, Any]:
-    """Every field of our own dataclasses, as one flat dict."""
-    return {f.name: getattr(config, f.name) for config in configs for f in fields(config)}
 
 
 def check_least(values: Mapping[str, Any], **least: float) -> None:

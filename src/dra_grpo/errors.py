@@ -25,6 +25,15 @@ def require(module: str, extra: str, purpose: str) -> None:
         raise MissingExtra(f"{purpose} needs {module!r}, which is not installed; pip install 'dra-grpo[{extra}]'")
 
 
+def one_line(text: object, longest: int = 600) -> str:
+    """A text or an error of somebody else's on one line, cut where it is long.
+
+    >>> one_line(ValueError("no\\n  such file"))
+    'no such file'
+    """
+    return " ".join(str(text).split())[:longest]
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """The hint that ends an error about an unknown name: the nearest one there is, else all of them.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, TypeVar
 
-from dra_grpo.errors import UsageError, require
+from dra_grpo.errors import UsageError, one_line, require
 
 T = TypeVar("T")
 
@@ -56,13 +56,13 @@ class OpenAIServer:
         try:
             return read(json.loads(client.post(f"/{path}", cast_to=str, body=body, options=options)))
         except APIStatusError as error:
-            said = _one_line(error.response.text)
-            raise UsageError(f"{place} refuses the request: {error.status_code} {said}") from error
+            said = f"{error.status_code} {one_line(error.response.text, 200)}"
+            raise UsageError(f"{place} refuses the request: {said}") from error
         except APIConnectionError as error:
-            said = f"{_one_line(str(error.__cause__) or str(error))}; is the server up?"
+            said = f"{one_line(str(error.__cause__) or error, 200)}; is the server up?"
             raise UsageError(f"no answer from {place} after {self.retries + 1} attempts: {said}") from error
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            said = _one_line(f"{type(error).__name__}: {error}")
+            said = one_line(f"{type(error).__name__}: {error}", 200)
             raise UsageError(f"{place} does not answer as OpenAI's API does ({said}); check the url") from error
 
     def headers(self) -> dict[str, Any]:
@@ -86,8 +86,3 @@ def _client(url: str, timeout: float, retries: int) -> Any:
     from openai import OpenAI
 
     return OpenAI(base_url=url, timeout=timeout, max_retries=retries, api_key="each request brings its own")
-
-
-def _one_line(text: str) -> str:
-    """What a server said, short and on one line."""
-    return " ".join(text.split())[:200]

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from dra_grpo.analysis.plots import curve_plot, is_number, smoothed, trade_off_plot
-from dra_grpo.config import DRAConfig, RunConfig, own_settings
+from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.cost import cost_line
 from dra_grpo.errors import UsageError, require
 from dra_grpo.files import json_lines, read_json, write_whole
@@ -131,7 +131,7 @@ def _policies(runs: Mapping[str, Path]) -> dict[str, Any]:
 def _plain_grpo(config: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """The packaged results of plain GRPO; under "unlike" what of the run differs from them, where it may not."""
     plain = read_json(REFERENCE)
-    defaults = own_settings(RunConfig(), DRAConfig())
+    defaults = {**vars(RunConfig()), **vars(DRAConfig())}
     here, there = ({**defaults, **given} for given in (config, plain["settings"]))
     names = sorted((here.keys() | there.keys()) - FREE)
     unlike = [f"{n} {here.get(n)} (there {there.get(n)})" for n in names if here.get(n) != there.get(n)]

@@ -1,6 +1,7 @@
 """`dra-grpo train`: resolve, train, evaluate, report."""
 
 import warnings
+from math import ceil
 from typing import Any
 
 from dra_grpo.analysis.report import write_report
@@ -10,7 +11,7 @@ from dra_grpo.cost import cost_line
 from dra_grpo.evaluation.one_rule import verdict
 from dra_grpo.training.budget import batch_rows, rehearse
 from dra_grpo.training.directory import is_main_process
-from dra_grpo.training.memory import GIB, estimate, gib, model_shape
+from dra_grpo.training.memory import GIB, estimate, model_shape
 from dra_grpo.training.model_card import result_rows, title
 from dra_grpo.training.settings import Settings, parse_settings
 
@@ -78,10 +79,8 @@ def _print_plan(settings: Settings) -> None:
     where = "process" if settings.training.use_cpu else "training GPU"
     rows = [(part.name, f"{part.bytes / GIB:.1f}", part.when) for part in needs.parts]
     print(table([f"memory a {where}", "GiB", "when"], rows))
-    print(f"\npeak about {gib(needs.peak)} with every row at its longest: added up, not measured")
-    if needs.share:
-        rest = "which it gives back while the policy trains" if needs.sleeps else "kept all the time"
-        print(f"vLLM takes {needs.share:.0%} of the card beside that, {rest}: a card of {gib(needs.card)} or more")
+    peak, card = (f"{ceil(size / GIB)} GiB" for size in (needs.peak, needs.card))
+    print(f"\npeak about {peak} with every row at its longest, a card of {card} or more: added up, not measured")
 
 
 def _short(value: Any) -> str:

@@ -36,7 +36,13 @@ def batch_rows(settings: Settings) -> list[tuple[str, Any]]:
     group, world = args.num_generations, args.world_size
     step = args.per_device_train_batch_size * args.gradient_accumulation_steps * world
     problems = problem_count(settings)
-    steps, generations = _steps(args, problems)
+    # Micro-steps that one generation feeds, and those of an epoch, each process counting its own.
+    fed = args.steps_per_generation * args.num_iterations
+    epoch = problems and problems * group // args.generation_batch_size * fed
+    # The last optimiser step of an epoch takes what is left of it.
+    in_epochs = epoch and math.ceil(math.ceil(epoch / args.gradient_accumulation_steps) * args.num_train_epochs)
+    steps = args.max_steps if args.max_steps > 0 else in_epochs
+    generations = steps and math.ceil(steps * args.gradient_accumulation_steps / fed)
     rows = [
         ("completions a group (G)", group),
         ("completions an optimiser step", step),
@@ -44,29 +50,12 @@ def batch_rows(settings: Settings) -> list[tuple[str, Any]]:
         ("completions a generation step", args.generation_batch_size),
         ("training processes", world),
         ("GPUs that serve generation", settings.server_gpus),
-        ("generation steps", generations or "unknown"),
-        ("optimiser steps", steps or "unknown"),
+        ("generation steps", generations),
+        ("optimiser steps", steps),
+        ("problems", problems),
+        ("epochs", epoch and steps and f"{steps * args.gradient_accumulation_steps / epoch:.3g}"),
     ]
-    if problems:
-        rows.append(("problems", problems))
-    if problems and generations:
-        rows.append(("epochs", f"{generations * (args.generation_batch_size // group) / problems:.3g}"))
-    return rows
-
-
-def _steps(args: Any, problems: int | None) -> tuple[int | None, int | None]:
-    """Optimiser steps and generations, as Trainer and TRL count them; None where the size of the data decides."""
-    # Micro-steps that one generation feeds, and those of an epoch, each process counting its own.
-    fed = args.steps_per_generation * args.num_iterations
-    if not problems:
-        steps = args.max_steps if args.max_steps > 0 else None
-        return steps, steps and math.ceil(steps * args.gradient_accumulation_steps / fed)
-    epoch = problems * args.num_generations // args.generation_batch_size * fed
-    # The last optimiser step of an epoch takes what is left of it.
-    in_epoch = math.ceil(epoch / args.gradient_accumulation_steps)
-    steps = args.max_steps if args.max_steps > 0 else math.ceil(in_epoch * args.num_train_epochs)
-    whole, rest = divmod(steps, in_epoch)
-    return steps, math.ceil((whole * epoch + rest * args.gradient_accumulation_steps) / fed)
+    return [(name, "unknown" if value is None else value) for name, value in rows]
 
 
 def problem_count(settings: Settings) -> int | None:

@@ -43,9 +43,9 @@ def check_count(problems: int, settings: Settings) -> None:
     args: Any = settings.training
     prompts = args.generation_batch_size // args.num_generations
     if problems < prompts:
+        lower = "per_device_train_batch_size or gradient_accumulation_steps"
         raise UsageError(
-            f"{problems} problem{'s' * (problems != 1)} to train on, but one generation takes {prompts} prompts; "
-            "bring more, or lower per_device_train_batch_size or gradient_accumulation_steps"
+            f"{problems} problems are too few: one generation takes {prompts}; bring more, or lower {lower}"
         )
 
 
@@ -62,16 +62,9 @@ def training_rows(settings: Settings) -> list[dict[str, Any]]:
             raise UsageError(f"task {task.name!r} has no option {option!r}; {nearest(option, known)}")
     if task.name != "dataset":
         return task.rows("train", **options)
-    return task.rows(
-        data.dataset_train_split,
-        data.subset,
-        name=data.dataset_name,
-        config=data.dataset_config,
-        columns=data.columns,
-        system_prompt=data.system_prompt,
-        prompt_format=data.prompt_format,
-        seed=data.subset_seed,
-    )
+    source = {"name": data.dataset_name, "config": data.dataset_config, "seed": data.subset_seed}
+    shape = {"columns": data.columns, "system_prompt": data.system_prompt, "prompt_format": data.prompt_format}
+    return task.rows(data.dataset_train_split, data.subset, **source, **shape)
 
 
 def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, Any]]) -> None:
@@ -88,10 +81,10 @@ def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, A
         try:
             inspect.signature(reward).bind(**given)
         except TypeError as error:
-            raise UsageError(
-                f"reward {reward.__name__!r} cannot be called with the data's columns, {', '.join(columns)}: {error}; "
-                "name the column that it reads with --columns NAME=COLUMN, and take the others as **columns"
-            ) from error
+            called = (
+                f"reward {reward.__name__!r} cannot be called with the data's columns, {', '.join(columns)}: {error}"
+            )
+            raise UsageError(f"{called}; name what it reads with --columns NAME=COLUMN, and take **columns") from error
     if any(isinstance(getattr(reward, "accuracy", reward), AccuracyReward) for reward in rewards):
         golds = check_golds(row["solution"] for row in rows)
         if golds.useless:
@@ -117,10 +110,8 @@ def fitting(
     read = tokenizer
     if not isinstance(rows[0]["prompt"], str):
         if tokenizer.chat_template is None:
-            raise UsageError(
-                "the prompts are chat messages, but the policy's tokenizer has no chat template; use --prompt_format "
-                "text, or start from a policy that was trained on chats"
-            )
+            hint = "use --prompt_format text, or a policy that was trained on chats"
+            raise UsageError(f"the prompts are chat messages, but the policy's tokenizer has no chat template; {hint}")
         read = partial(tokenizer.apply_chat_template, add_generation_prompt=True, return_dict=True, **(template or {}))
     return rows if longest is None else [row for row in rows if len(read(row["prompt"])["input_ids"]) <= longest]
 
@@ -157,10 +148,8 @@ def rewards_by_name(names: Sequence[str], options: Mapping[str, Mapping[str, Any
     for name in names:
         reward = _reward(name)
         if reward.__name__ in rewards:
-            raise UsageError(
-                f"reward {name!r} is called {reward.__name__!r}, and so is another of {', '.join(names)}; rename one: "
-                "correctness_reward and what is logged tell them apart by name"
-            )
+            called = f"reward {name!r} is called {reward.__name__!r}, and so is another of {', '.join(names)}"
+            raise UsageError(f"{called}; rename one: the log tells them apart by name")
         rewards[reward.__name__] = _with_options(reward, given.pop(reward.__name__, (name, {}))[1], name)
     for name, _ in given.values():
         raise UsageError(f"reward_options names {name!r}, which reward_funcs does not; {nearest(name, names)}")
@@ -186,15 +175,13 @@ def _with_options(reward: Any, options: Any, name: str) -> Any:
     if not isinstance(options, Mapping):
         raise UsageError(f"reward_options.{name} is {options!r:.60}; expected a mapping of its options")
     known = [field.name for field in fields(reward)] if is_dataclass(reward) else []
-    for option in options:
+    chosen = {}
+    for option, value in options.items():
         if option not in known:
             raise UsageError(f"reward {name!r} has no option {option!r}; {nearest(option, known)}")
+        inner = getattr(reward, option)
+        chosen[option] = _with_options(inner, value, f"{name}.{option}") if is_dataclass(inner) else value
     try:
-        inside = {
-            option: _with_options(getattr(reward, option), value, f"{name}.{option}")
-            for option, value in options.items()
-            if is_dataclass(getattr(reward, option))
-        }
-        return replace(reward, **{**options, **inside}) if options else reward  # type: ignore[type-var]
+        return replace(reward, **chosen) if chosen else reward  # type: ignore[type-var]
     except TypeError as error:
         raise UsageError(f"reward {name!r} refuses the options {options}: {error}") from error

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -31,13 +32,10 @@ class RunDirectory:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        self.config = self.path / "config.yaml"
-        self.environment = self.path / "environment.json"
-        self.metrics = self.path / "metrics.jsonl"
-        self.samples = self.path / "samples.jsonl"
-        self.evaluation = self.path / "eval.json"
+        self.config, self.card = self.path / "config.yaml", self.path / "README.md"
+        self.environment, self.evaluation = self.path / "environment.json", self.path / "eval.json"
+        self.metrics, self.samples = self.path / "metrics.jsonl", self.path / "samples.jsonl"
         self.report = self.path / "report.html"
-        self.card = self.path / "README.md"
 
     def holds_run(self) -> bool:
         """Whether a run came so far that there is something to lose."""
@@ -50,11 +48,10 @@ class RunDirectory:
 
     def clear(self) -> None:
         """Remove what a run left and nothing else; its weights too, which would pass for those of the new run."""
-        weights = (file for pattern in WEIGHTS for file in self.path.glob(pattern))
         for folder in self.checkpoints():
             shutil.rmtree(folder)
-        written = (self.config, self.environment, self.metrics, self.samples, self.evaluation, self.report, self.card)
-        for file in (*written, *weights):
+        weights = {file for pattern in WEIGHTS for file in self.path.glob(pattern)}
+        for file in weights.union(file for file in vars(self).values() if file != self.path):
             file.unlink(missing_ok=True)
 
     def cut_back(self, step: int) -> None:
@@ -62,24 +59,17 @@ class RunDirectory:
         for file in (self.metrics, self.samples):
             if file.exists():
                 write_json_lines(file, [line for line in json_lines(file) if line["step"] <= step])
-        for folder in self.checkpoints():
-            if checkpoint_step(folder) > step:
-                shutil.rmtree(folder)
+        for folder in (folder for folder in self.checkpoints() if checkpoint_step(folder) > step):
+            shutil.rmtree(folder)
 
     def begin(self, resolved: str, seed: int, processes: int) -> None:
         """Write down the settings of a run and what it runs on."""
         write_whole(self.config, resolved)
-        record = {
-            "command": sys.argv,
-            "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            "seed": seed,
-            "processes": processes,
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "cpus": os.cpu_count(),
-            "versions": {found.name: found.version for found in distributions() if found.name in VERSIONS},
-        }
-        write_json(self.environment, record)
+        machine = {"python": platform.python_version(), "platform": platform.platform(), "cpus": os.cpu_count()}
+        versions = {found.name: found.version for found in distributions() if found.name in VERSIONS}
+        command = [re.sub(r"hf_\w+", "hf_...", word) for word in sys.argv]  # a token is nobody else's business
+        run = {"command": command, "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "seed": seed}
+        write_json(self.environment, {**run, "processes": processes, **machine, "versions": versions})
 
 
 def launched_processes() -> int:

@@ -7,12 +7,10 @@ from traceback import extract_tb, walk_tb
 
 from torch import OutOfMemoryError
 
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, one_line
 
-REFUSING = (
-    "trl.", "transformers.", "peft.", "accelerate.", "huggingface_hub.", "datasets.", "torch.optim.",
-    "dra_grpo.engines.",
-)  # fmt: skip
+LIBRARIES = ("trl.", "transformers.", "peft.", "accelerate.", "huggingface_hub.", "datasets.", "torch.optim.")
+REFUSING = (*LIBRARIES, "dra_grpo.engines.")
 """Modules whose own `raise` speaks of a setting, a package, a file or a server, and not of their insides."""
 
 
@@ -32,7 +30,7 @@ def in_one_line(doing: str, keys: Collection[str] = ()) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, UsageError) or not is_mendable(error, keys):
             raise
-        raise UsageError(f"{doing}: {' '.join(str(error).split()):.400}") from error
+        raise UsageError(f"{doing}: {one_line(error, 400)}") from error
 
 
 def is_mendable(error: Exception, keys: Collection[str] = ()) -> bool:

@@ -50,6 +50,5 @@ def check_processes(wanted: int | None) -> None:
     if wanted not in (None, here):
         raise UsageError(
             f"the batch is meant for {wanted} training process{'es' * (wanted != 1)}, but {here} runs here; "
-            f"launch with torchrun --nproc_per_node {wanted} -m dra_grpo train ..., or set --processes {here} and "
-            "--gradient_accumulation_steps to match"
+            f"launch with torchrun --nproc_per_node {wanted} -m dra_grpo train ..., or set --processes {here}"
         )

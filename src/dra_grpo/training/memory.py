@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from dra_grpo.training.settings import Settings
@@ -38,11 +37,6 @@ class ModelShape(NamedTuple):
     vocabulary: int
     kv_width: int
 
-    @property
-    def layer(self) -> int:
-        """Numbers a token that one layer keeps for its backward pass."""
-        return 10 * self.hidden + 4 * self.intermediate
-
 
 KNOWN_SHAPES = {
     "deepseek-ai/DeepSeek-R1-Distill-Qwen-1.5B": ModelShape(1_777_088_000, 28, 1536, 8960, 151_936, 256),
@@ -51,13 +45,6 @@ KNOWN_SHAPES = {
     "Qwen/Qwen2.5-7B": ModelShape(7_615_616_512, 28, 3584, 18_944, 152_064, 512),
 }
 """Hub name -> shape; names of the same architecture, such as `-Instruct` and `-Math`, are found too."""
-
-ENCODERS = {
-    "ibm-granite/granite-embedding-small-english-r2": ModelShape(47_700_000, 12, 384, 1536, 50_368, 384),
-    "minilm": ModelShape(22_700_000, 6, 384, 1536, 30_522, 384),
-    "nomic-ai/nomic-embed-text-v1.5": ModelShape(136_700_000, 12, 768, 3072, 30_528, 768),
-}
-"""embedder or its model -> about its shape."""
 
 
 class Part(NamedTuple):
@@ -79,16 +66,12 @@ class Estimate(NamedTuple):
 
     Attributes:
         parts: the parts.
-        peak: bytes beside vLLM at the fuller of the two times.
-        share: the share of the card that a colocated vLLM takes.
-        sleeps: whether vLLM gives it back while the policy trains.
-        card: bytes of the smallest card that will do, vLLM's share of it included.
+        peak: bytes at the fuller of the two times.
+        card: bytes of the smallest card that will do, the share of it included that a colocated vLLM takes.
     """
 
     parts: list[Part]
     peak: float
-    share: float
-    sleeps: bool
     card: float
 
 
@@ -111,14 +94,14 @@ def model_shape(name: str) -> ModelShape | None:
         with torch.device("meta"):
             model = AutoModelForCausalLM.from_config(config)
     except (OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise UsageError(f"model folder {str(folder)!r} has no usable config.json: {reason}") from error
+        raise UsageError(f"model folder {str(folder)!r} has no usable config.json: {one_line(error)}") from error
     hidden, heads = config.hidden_size, config.num_attention_heads
-    head_width = getattr(config, "head_dim", None) or hidden // heads
     intermediate = getattr(config, "intermediate_size", None) or 4 * hidden
-    kv_width = (getattr(config, "num_key_value_heads", None) or heads) * head_width
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return ModelShape(parameters, config.num_hidden_layers, hidden, intermediate, config.vocab_size, kv_width)
+    kv_heads = getattr(config, "num_key_value_heads", None) or heads
+    kv_width = kv_heads * (getattr(config, "head_dim", None) or hidden // heads)
+    return ModelShape(
+        model.num_parameters(), config.num_hidden_layers, hidden, intermediate, config.vocab_size, kv_width
+    )
 
 
 def estimate(settings: Settings, shape: ModelShape) -> Estimate:
@@ -152,46 +135,20 @@ def estimate(settings: Settings, shape: ModelShape) -> Estimate:
     if zero:
         buckets = sum(zero.get(name, BUCKETS) for name in ("reduce_bucket_size", "allgather_bucket_size"))
         parts.append(Part("DeepSpeed buckets", buckets * 2, "training"))
-    kept = shape.hidden if args.activation_checkpointing else shape.layer
+    layer = 10 * shape.hidden + 4 * shape.intermediate  # numbers a token that one layer keeps for its backward pass
+    kept = shape.hidden if args.activation_checkpointing else layer
     tile = min(HEAD_TOKENS, b * t) * min(HEAD_VOCABULARY, shape.vocabulary) * number
     gradients = 4 * shape.hidden * (shape.vocabulary + b * t)
-    parts.append(Part("activations", b * t * number * (shape.layers * kept + shape.layer), "training"))
+    parts.append(Part("activations", b * t * number * (shape.layers * kept + layer), "training"))
     parts.append(Part("output head", tile + gradients, "training"))
     if not args.use_vllm:
         cache = b * args.steps_per_generation * t * 2 * shape.layers * shape.kv_width * weight
         parts.append(Part("cache of keys and values", cache, "generating"))
-    parts += [*_encoder(settings), Part("framework", FRAMEWORK)]
-    colocated = args.use_vllm and args.vllm_mode == "colocate"
-    share = args.vllm_gpu_memory_utilization if colocated else 0.0
-    sleeps = bool(colocated and args.vllm_enable_sleep_mode)
-    generating, training = (
-        sum(part.bytes for part in parts if part.when in ("always", when)) for when in ("generating", "training")
-    )
-    card = max(training if sleeps else training / (1 - share), generating / (1 - share))
-    return Estimate(parts, max(generating, training), share, sleeps, card)
-
-
-def gib(size: float) -> str:
-    """Whole GiB, rounded up: an estimate has no decimals.
-
-    >>> gib(21.2 * 2**30)
-    '22 GiB'
-    """
-    return f"{math.ceil(size / GIB)} GiB"
-
-
-def _encoder(settings: Settings) -> list[Part]:
-    dra, options = settings.dra, settings.dra.embedder_options
-    inner = options.get("embedder", "chunked") if dra.embedder == "chunked" else dra.embedder
-    if inner == "sentence-transformer":
-        inner = options.get("model", "ibm-granite/granite-embedding-small-english-r2")
-    shape = ENCODERS.get(inner)
-    if dra.method == "none" or shape is None:
-        return []
-    number = 2 if "16" in str(options.get("model_kwargs")) else 4
-    length = options.get("max_length") or (256 if inner == "minilm" else settings.training.max_completion_length)
-    forward = options.get("batch_size", 64) * length * number * shape.layer
-    return [Part("encoder", shape.parameters * number), Part("encoder's forward", forward, "generating")]
+    parts.append(Part("framework", FRAMEWORK))
+    generating, training = (sum(p.bytes for p in parts if p.when != other) for other in ("training", "generating"))
+    beside = 1 - args.vllm_gpu_memory_utilization if args.use_vllm and args.vllm_mode == "colocate" else 1
+    card = max(generating / beside, training if args.vllm_enable_sleep_mode else training / beside)
+    return Estimate(parts, max(generating, training), card)
 
 
 def _deepspeed(config: Any) -> dict[str, Any]:

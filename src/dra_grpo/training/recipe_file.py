@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dra_grpo.config import RENAMED, DRAConfig, RunConfig
-from dra_grpo.errors import UsageError
+from dra_grpo.errors import UsageError, one_line
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 """The recipes in the wheel."""
@@ -50,9 +50,9 @@ def read_recipe(path: str | Path, names: Collection[str], extended_by: tuple[Pat
         raise UsageError(f"{path} must be a YAML mapping of settings, `key: value` a line; got {values!r:.80}")
     base = values.pop("extends", None)
     refuse_unknown(values, {*names, "extends"}, f"{path}: unknown key")
-    if base is None:
-        return values
-    return layered(read_recipe(base, names, (*extended_by, file)), values)
+    if not isinstance(base, str | None):
+        raise UsageError(f"{path}: extends is {base!r:.80}; expected one file, or one name of `dra-grpo list recipes`")
+    return values if base is None else layered(read_recipe(base, names, (*extended_by, file)), values)
 
 
 def recipe_path(given: str | Path, folder: Path = Path()) -> Path:
@@ -69,19 +69,23 @@ def layered(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     >>> layered({"method": "dra", "method_options": {"smi": "logdet"}}, {"method_options": {"jitter": 0.1}})
     {'method': 'dra', 'method_options': {'smi': 'logdet', 'jitter': 0.1}}
     """
-    dropped = {
-        options
-        for name, (options, unsaid) in OPTIONS_OF.items()
-        if str(above.get(name, below.get(name, unsaid))).replace("_", "-")
-        != str(below.get(name, unsaid)).replace("_", "-")
-    }
-    return _merged({name: value for name, value in below.items() if name not in dropped}, above)
+    kept = dict(below)
+    for name, (options, unsaid) in OPTIONS_OF.items():
+        before = below.get(name, unsaid)
+        if str(above.get(name, before)).replace("_", "-") != str(before).replace("_", "-"):
+            kept.pop(options, None)
+    return merged(kept, above)
 
 
-def _merged(below: Any, above: Any) -> Any:
+def merged(below: Any, above: Any) -> Any:
+    """`above`; where both are mappings, key by key over `below`.
+
+    >>> merged({"a": {"b": 1, "c": 2}}, {"a": {"c": 3}})
+    {'a': {'b': 1, 'c': 3}}
+    """
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
-    return {**below, **{key: _merged(below.get(key), value) for key, value in above.items()}}
+    return {**below, **{key: merged(below.get(key), value) for key, value in above.items()}}
 
 
 def refuse_unknown(keys: Iterable[Any], names: Collection[str], what: str) -> None:
@@ -118,7 +122,7 @@ def yaml_value(text: str, source: str) -> Any:
     try:
         read = OmegaConf.from_dotlist([f"value={text.replace('${', HELD)}"])
     except (YAMLError, OmegaConfBaseException, RecursionError) as error:
-        raise UsageError(f"{source} is not YAML: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{source} is not YAML: {one_line(error)}") from error
     return exchanged(OmegaConf.to_container(read), HELD, "${")["value"]
 
 

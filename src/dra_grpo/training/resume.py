@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
+from dra_grpo.errors import one_line
 from dra_grpo.files import read_json
 from dra_grpo.training.directory import RunDirectory, checkpoint_step, note
 
@@ -32,7 +33,7 @@ def broken(file: Path) -> str | None:
             case ".json":
                 json.loads(file.read_text(encoding="utf-8"))
     except (SafetensorError, zipfile.BadZipFile, ValueError, OSError) as error:
-        return f"{file.name} is damaged, {file.stat().st_size} bytes ({' '.join(str(error).split())})"
+        return f"{file.name} is damaged, {file.stat().st_size} bytes ({one_line(error)})"
     return None
 
 

@@ -10,7 +10,6 @@ import torch
 import yaml
 from accelerate.utils import broadcast_object_list
 
-from dra_grpo.config import own_settings
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.one_rule import Reading, compared, read_countdown
 from dra_grpo.files import locked, read_json, write_json
@@ -28,14 +27,16 @@ NOT_COMPARED = {"output_dir", "samples_every", "report_to", "logging_dir", "pric
 """Settings that may differ when a run is resumed: they do not change its numbers."""
 
 
+NOT_WRITTEN = {"resume", "overwrite", "dry_run", "hub_token"}
+"""Settings that are of one call alone, or a secret: a run's `config.yaml` is without them."""
+
+
 def train(settings: Settings) -> dict[str, Any]:
     """Train as `settings` say; the main process returns the run's `cost` and, where it was evaluated, its results.
 
     Raises:
         UsageError: a directory that holds another run, a model that is not there, or a setting that cannot work.
     """
-    if settings.training.resume_from_checkpoint:
-        raise UsageError("resume_from_checkpoint is not read; --resume goes on from output_dir's newest checkpoint")
     directory = RunDirectory(str(settings.training.output_dir))
     with locked(directory.path, "run", "--output_dir") if is_main_process() else nullcontext():
         return _train(settings, directory)
@@ -94,10 +95,8 @@ def check_directory(directory: RunDirectory, settings: Settings, resolved: str) 
         UsageError: it holds a run that is neither to be gone on with nor to be overwritten, or one of other settings.
     """
     if directory.holds_run() and not settings.run.overwrite and not settings.run.resume:
-        raise UsageError(
-            f"{directory.path} already holds a run; go on with --resume, start anew with --overwrite, "
-            "or choose another --output_dir"
-        )
+        choice = "go on with --resume, start anew with --overwrite, or choose another --output_dir"
+        raise UsageError(f"{directory.path} already holds a run; {choice}")
     if not settings.run.resume or not directory.config.exists():
         return
     before, now = yaml.safe_load(directory.config.read_text(encoding="utf-8")), yaml.safe_load(resolved)
@@ -106,9 +105,7 @@ def check_directory(directory: RunDirectory, settings: Settings, resolved: str) 
     changed = sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k) and k not in NOT_COMPARED)
     if changed:
         shown = ", ".join(f"{k}: {before.get(k)!r} -> {now.get(k)!r}" for k in changed)
-        raise UsageError(
-            f"{directory.path} was run with other settings ({shown}); resume with the same, or --overwrite"
-        )
+        raise UsageError(f"{directory.path} was run with other settings ({shown}); take the same, or --overwrite")
 
 
 def build_trainer(settings: Settings) -> Any:
@@ -169,8 +166,10 @@ def resolved_yaml(settings: Settings) -> str:
 
     own = (settings.run, settings.dra, *([settings.dataset] if settings.run.task == "dataset" else []))
     known = {**vars(settings.dataset), **vars(settings.model), **settings.training.to_dict()}
-    values = {name: known[name] for name in sorted(settings.given & known.keys())} | own_settings(*own)
-    kept = {name: value for name, value in values.items() if name not in ("resume", "overwrite", "dry_run")}
+    values = {name: known[name] for name in settings.given & known.keys()} | {
+        k: v for each in own for k, v in vars(each).items()
+    }
+    kept = {name: values[name] for name in values.keys() - NOT_WRITTEN}
     return f"# TRL settings not named here have trl {__version__}'s defaults.\n" + yaml.safe_dump(kept)
 
 

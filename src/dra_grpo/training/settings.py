@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
-from dra_grpo.errors import UsageError, require
+from dra_grpo.errors import UsageError, one_line, require
 from dra_grpo.tasks.data import parse_columns
 from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.fields import NEEDS, check_values, default, field_types, fitted, members
 from dra_grpo.training.hardware import check_processes, force_cpu
-from dra_grpo.training.recipe_file import layered, read_recipe, refuse_unknown, yaml_value
+from dra_grpo.training.recipe_file import layered, merged, read_recipe, refuse_unknown, yaml_value
 
 if TYPE_CHECKING:
     from trl import GRPOConfig, ModelConfig
@@ -44,14 +44,12 @@ class Settings:
     forced: list[tuple[str, Any, Any, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.run.task == "dataset" and self.dataset.dataset_name is None:
+        task, data, general = self.run.task, self.dataset, ("max_prompt_tokens",)
+        if task == "dataset" and data.dataset_name is None:
             raise UsageError("task 'dataset' needs dataset_name: a file, a folder or a Hub id")
-        if self.run.task != "dataset":
-            for name, value in vars(self.dataset).items():
-                if value != getattr(DatasetConfig, name, {}) and name != "max_prompt_tokens":
-                    raise UsageError(
-                        f"{name} is {value!r}, but task {self.run.task!r} brings its own problems; add `task: dataset`"
-                    )
+        for name, value in vars(data).items():
+            if task != "dataset" and value != getattr(DatasetConfig, name, {}) and name not in general:
+                raise UsageError(f"{name} is {value!r}, but task {task!r} has its own problems; add `task: dataset`")
 
     @property
     def server_gpus(self) -> int:
@@ -102,7 +100,7 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     try:
         training = (_plan if run.dry_run else _build)(GRPOConfig, chosen, given)
     except (ValueError, TypeError, ImportError) as error:
-        raise UsageError(" ".join(str(error).split())) from error
+        raise UsageError(one_line(error)) from error
     return Settings(run, dra, model, training, given, dataset, forced)
 
 
@@ -121,7 +119,7 @@ def _plan(kind: Any, chosen: dict[str, Any], given: set[str]) -> Any:
 
 
 def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> dict[str, Any]:
-    """Flags as settings; a single key of a mapping comes over the whole of it, wherever it stands.
+    """Flags as settings, one over the other in their order; keys of mappings are merged.
 
     Args:
         arguments: `--name value`, `--name=value`, `--name.key.key value`, `--name` alone for true, several values
@@ -131,44 +129,36 @@ def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> dict[str, Any
     Raises:
         UsageError: an unknown name, a value that is missing, or one too many.
 
-    >>> read_flags(["--options.a.b=2e-1", "--dry-run", "--options", "{c: 1}"], {"dry_run": bool, "options": dict})
+    >>> read_flags(["--dry-run", "--options", "{c: 1}", "--options.a.b=2e-1"], {"dry_run": bool, "options": dict})
     {'dry_run': True, 'options': {'c': 1, 'a': {'b': 0.2}}}
     """
-    whole: dict[str, Any] = {}
-    inside: dict[str, Any] = {}
-    for flag, words in _grouped(arguments):
+    given: list[list[str]] = []
+    for word in arguments:
+        if word.startswith("--"):
+            given.append(word[2:].split("=", 1))
+        elif given:
+            given[-1].append(word)
+        else:
+            raise UsageError(f"unexpected argument {word!r}; options are --name value")
+    flags: dict[str, Any] = {}
+    for flag, *words in given:
         name, *path = flag.split(".")
         name = name.replace("-", "_")
         refuse_unknown([name], {*types, "config"}, "unknown option")
         kinds = [] if path else members(types.get(name, str))
-        if not words and bool not in kinds:
-            raise UsageError(f"--{flag} needs a value")
-        if len(words) > 1 and list not in kinds:
-            raise UsageError(f"unexpected argument {words[1]!r}: --{flag} takes one value")
+        if not words and bool in kinds:
+            words = ["true"]
+        if not words or (len(words) > 1 and list not in kinds):
+            raise UsageError(f"--{flag} takes one value, got {' '.join(words) or 'none'}")
         if len(words) > 1:
             value = words
-        elif name == "columns" and not path and not words[0].startswith("{"):
-            value = parse_columns(words[0])
         elif str in kinds and not {bool, int, list, dict} & set(kinds):
             value = words[0]
         else:
-            value = yaml_value(words[0], f"--{flag} is {words[0]!r}, which") if words else True
+            value = yaml_value(words[0], f"--{flag} is {words[0]!r}, which")
+        if name == "columns" and isinstance(value, str) and not path:
+            value = parse_columns(value)
         for key in reversed(path):
             value = {key: value}
-        values = inside if path else whole
-        values.update(layered(values, {name: value}))
-    return layered(whole, inside)
-
-
-def _grouped(arguments: Sequence[str]) -> list[tuple[str, list[str]]]:
-    """(flag without its dashes, the words after it), in order."""
-    groups: list[tuple[str, list[str]]] = []
-    for word in arguments:
-        if word.startswith("--"):
-            flag, equals, value = word[2:].partition("=")
-            groups.append((flag, [value] if equals else []))
-        elif groups:
-            groups[-1][1].append(word)
-        else:
-            raise UsageError(f"unexpected argument {word!r}; options are --name value")
-    return groups
+        flags = merged(flags, {name: value})
+    return flags
