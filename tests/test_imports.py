@@ -95,7 +95,8 @@ def homes(root: Path) -> dict[str, str]:
     """public name -> the module it lives in, from the table in the package's `__init__`."""
     for node in ast.walk(ast.parse((root / "__init__.py").read_text(encoding="utf-8"))):
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            return ast.literal_eval(node.value)
+            homes = ast.literal_eval(node.value)
+            return {name: home for home, names in homes.items() for name in names.split()}
     return {}
 
 
@@ -188,7 +189,7 @@ def package(tmp_path):
     """A function that writes a package out of {path: text} and returns its folder."""
 
     def write(files):
-        for name, text in {"__init__.py": '_HOMES = {"METHODS": "dra_grpo.methods"}\n', **files}.items():
+        for name, text in {"__init__.py": '_HOMES = {"dra_grpo.methods": "METHODS"}\n', **files}.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")

@@ -28,23 +28,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Adjusted": "dra_grpo.core",
-    "Rollouts": "dra_grpo.core",
-    "cosine_similarity": "dra_grpo.core",
-    "facility_location": "dra_grpo.core",
-    "graph_cut": "dra_grpo.core",
-    "grpo_advantages": "dra_grpo.core",
-    "logdet": "dra_grpo.core",
-    "EMBEDDERS": "dra_grpo.embedders",
-    "METHODS": "dra_grpo.methods",
-    "adjust_rewards": "dra_grpo.methods.adjust",
-    "Adjuster": "dra_grpo.adjuster",
-    "DRAConfig": "dra_grpo.config",
-    "DRAGRPOTrainer": "dra_grpo.engines.trl",
-    "DRARLOOTrainer": "dra_grpo.engines.trl",
-    "DiversityAwareMixin": "dra_grpo.engines.trl",
-    "method": "dra_grpo.methods.method",
+    "dra_grpo.adjuster": "Adjuster",
+    "dra_grpo.config": "DRAConfig",
+    "dra_grpo.core": "Adjusted Rollouts cosine_similarity facility_location graph_cut grpo_advantages logdet",
+    "dra_grpo.embedders": "EMBEDDERS",
+    "dra_grpo.engines.trl": "DRAGRPOTrainer DRARLOOTrainer DiversityAwareMixin",
+    "dra_grpo.methods": "METHODS",
+    "dra_grpo.methods.adjust": "adjust_rewards",
+    "dra_grpo.methods.method": "method",
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 # The trainers are left out: they import trl, which `from dra_grpo import *` should not.
 __all__ = [
@@ -54,10 +47,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'dra_grpo' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOME_OF})

@@ -75,20 +75,16 @@ class Adjuster:
         part("", embed)
         self.embedder = None
         if "embeddings" in self.needs:
-            is_policy = isinstance(embedder, PolicyEmbedder) or (
-                isinstance(embedder, str) and EMBEDDERS[embedder] is PolicyEmbedder
-            )
-            if is_policy and embed != "completion":
+            kind = EMBEDDERS[embedder] if isinstance(embedder, str) else type(embedder)
+            if kind is PolicyEmbedder and embed != "completion":
                 raise UsageError(f"embedder 'policy' pools whole completions; got embed={embed!r}")
             self.embedder = as_embedder(embedder, embedder_options, device) if load else None
         self.answer = load_path(answer) if isinstance(answer, str) else answer
         if self.answer is not None and not callable(self.answer):
             raise UsageError(f"answer {answer!r} is {self.answer!r:.60}; expected a function from text to answer")
         if "answers" in self.needs and self.answer is None:
-            raise UsageError(
-                f"method {self.method.name!r} compares answers; set `answer` to a function from completion to "
-                "canonical answer, as 'package.module:function'"
-            )
+            hint = "set `answer` to a function from text to canonical answer, as 'package.module:function'"
+            raise UsageError(f"method {self.method.name!r} compares answers; {hint}")
 
     @classmethod
     def of(cls, config: DRAConfig, embedder: Any = None, *, scale: str | None = None, eps: float | None = None,
@@ -102,9 +98,7 @@ class Adjuster:
             **more: `group_size`, `device` and `load`, as above.
         """
         known = METHODS.find(config.method).options
-        engine = {
-            name: value for name, value in (("scale", scale), ("eps", eps)) if name in known and value is not None
-        }
+        engine = {k: v for k, v in {"scale": scale, "eps": eps}.items() if k in known and v is not None}
         return cls(
             config.method,
             embedder=config.embedder if embedder is None else embedder,
@@ -120,11 +114,10 @@ class Adjuster:
         Raises:
             UsageError: the embedder is "policy", which reads no texts, or the method needs no embeddings.
         """
-        if self.embedder is None or isinstance(self.embedder, PolicyEmbedder):
-            name = (
-                "no embedder is needed" if self.embedder is None else "embedder 'policy' needs the model of this step"
-            )
-            raise UsageError(f"{name}; give embeddings=...")
+        if self.embedder is None:
+            raise UsageError(f"method {self.method.name!r} needs no embedder, or none was loaded; give embeddings=...")
+        if isinstance(self.embedder, PolicyEmbedder):
+            raise UsageError("embedder 'policy' needs the model of this step; give embeddings=...")
         return self.embedder.embed([part(completion, self.embed_part) for completion in completions])
 
     def answers_of(self, completions: Sequence[Any]) -> list[str | None] | None:
@@ -158,11 +151,10 @@ class Adjuster:
         Raises:
             ValueError: what the method needs is not there, or shapes that do not fit.
         """
-        if texts is not None and embeddings is None and self.embedder is not None:
-            embeddings = self.embed(texts).rows
-        if texts is not None and answers is None:
-            answers = self.answers_of(texts)
         if texts is not None:
+            if embeddings is None and self.embedder is not None:
+                embeddings = self.embed(texts).rows
+            answers = self.answers_of(texts) if answers is None else answers
             texts = [part(text, "completion") for text in texts]
         return Rollouts(rewards, groups, embeddings, correct, logprobs, answers, texts, lengths)
 
@@ -203,18 +195,13 @@ def correctness_column(names: list[str], correctness_reward: str | None, is_read
     >>> correctness_column(["accuracy_reward"], None), correctness_column(["a", "b"], None, is_read=False)
     (0, None)
     """
-    if correctness_reward is None and len(names) == 1:
-        return 0
-    if correctness_reward is None and not is_read:
-        return None
-    if names.count(correctness_reward or "") == 1:
-        return names.index(correctness_reward or "")
-    if correctness_reward in names:
-        raise UsageError(
-            f"correctness_reward is {correctness_reward!r}, the name of {names.count(correctness_reward)} reward "
-            "functions; give each a `__name__` of its own"
-        )
-    raise UsageError(
-        f"correctness_reward is {correctness_reward!r}; expected the reward function whose value > 0 means "
-        f"correct, one of: {', '.join(names)}"
-    )
+    if correctness_reward is None and (len(names) == 1 or not is_read):
+        return 0 if len(names) == 1 else None
+    places = [place for place, name in enumerate(names) if name == correctness_reward]
+    if len(places) == 1:
+        return places[0]
+    if places:
+        found = f"{correctness_reward!r}, the name of {len(places)} reward functions"
+        raise UsageError(f"correctness_reward is {found}; give each a `__name__` of its own")
+    expected = "the reward function whose value > 0 means correct"
+    raise UsageError(f"correctness_reward is {correctness_reward!r}; expected {expected}, one of: {', '.join(names)}")

@@ -139,10 +139,8 @@ def has_images(rows: Any) -> bool:
 
 def _messages(completion: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
-        raise UsageError(
-            f"a completion is a {type(completion).__name__}; expected a string or a list of chat messages, "
-            "as TRL passes them"
-        )
+        kind = type(completion).__name__
+        raise UsageError(f"a completion is a {kind}; expected a string or a list of chat messages, as TRL passes them")
     return completion
 
 

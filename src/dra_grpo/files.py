@@ -108,9 +108,8 @@ def locked(folder: Path, who: str, option: str) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(
-                f"{folder}: another {who} is writing here; wait for it, or choose another {option}"
-            ) from error
+            other = f"another {who} is writing here"
+            raise UsageError(f"{folder}: {other}; wait for it, or choose another {option}") from error
         except OSError:  # some network file systems have no locks
             print(f"note: {folder} cannot be locked; see that no other {who} writes there")
         yield

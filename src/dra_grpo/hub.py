@@ -45,10 +45,8 @@ def check_hub(
     except errors.RevisionNotFoundError as error:
         raise UsageError(f"{kind} {name!r} has no revision {revision!r} on the Hub; check the spelling") from error
     except errors.RepositoryNotFoundError as error:
-        raise UsageError(
-            f"no {kind} {name!r} on the Hub that you may read; check the spelling, or set HF_TOKEN if it is private"
-        ) from error
+        hint = "check the spelling, or set HF_TOKEN if it is private"
+        raise UsageError(f"no {kind} {name!r} on the Hub that you may read; {hint}") from error
     except errors.LocalEntryNotFoundError as error:
-        raise UsageError(
-            f"{kind} {name!r} is not in the local cache and the Hub cannot be reached; go online once, or {instead}"
-        ) from error
+        missing = f"{kind} {name!r} is not in the local cache and the Hub cannot be reached"
+        raise UsageError(f"{missing}; go online once, or {instead}") from error

@@ -37,16 +37,13 @@ class Registry(dict[str, T], Generic[T]):
         self.check = check or (lambda value: value)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self._plain(name) in map(self._plain, self.names())
+        return isinstance(name, str) and self._known(name) is not None
 
     def __missing__(self, name: str) -> T:
-        for known in self:
-            if self._plain(known) == self._plain(name):
-                return self[known]
-        for point in entry_points(group=self.group):
-            if self._plain(point.name) == self._plain(name):
-                return self.check(point.load())
-        raise UnknownName(f"unknown {self.kind} {name!r}; {nearest(name, self.names())}")
+        known = self._known(name)
+        if known is None:
+            raise UnknownName(f"unknown {self.kind} {name!r}; {nearest(name, self.names())}")
+        return super().get(known) or self.check(entry_points(group=self.group)[known].load())
 
     def __setitem__(self, name: str, value: T) -> None:
         super().__setitem__(name, self.check(value))
@@ -71,9 +68,9 @@ class Registry(dict[str, T], Generic[T]):
         own = list(self)
         return [*own, *sorted(point.name for point in entry_points(group=self.group) if point.name not in own)]
 
-    @staticmethod
-    def _plain(name: object) -> str:
-        return str(name).replace("_", "-")
+    def _known(self, name: str) -> str | None:
+        plain = name.replace("_", "-")
+        return next((known for known in self.names() if known.replace("_", "-") == plain), None)
 
 
 class UnknownName(UsageError, KeyError):

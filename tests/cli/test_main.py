@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import fields
+from importlib.metadata import PackageNotFoundError
 from itertools import pairwise
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def test_a_missing_extra_is_named(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "from importlib.machinery import PathFinder\n"
         "found = PathFinder.find_spec\n"
-        "hidden = ('trl', 'transformers', 'matplotlib')\n"
+        "hidden = ('trl', 'transformers', 'datasets', 'accelerate', 'yaml', 'omegaconf', 'matplotlib')\n"
         "def find_spec(name, path=None, target=None):\n"
         "    return None if name.partition('.')[0] in hidden else found(name, path, target)\n"
         "PathFinder.find_spec = staticmethod(find_spec)\n"
@@ -104,14 +105,14 @@ def test_the_help_of_train_has_every_setting_the_common_ones_first(said):
     from trl import GRPOConfig, ModelConfig
 
     from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
-    from dra_grpo.training.fields import UNREAD
+    from dra_grpo.training.fields import TABLES
 
     lines = said("train", "--help")[1].splitlines()
     assert lines[0].startswith("usage: dra-grpo train")
     assert max(map(len, lines)) <= 100
     shown = [line.split()[0].removeprefix("--") for line in lines if line.startswith("  --")]
     kinds = (RunConfig, DRAConfig, DatasetConfig, ModelConfig, GRPOConfig)
-    settable = {f.name for kind in kinds for f in fields(kind) if f.init} - UNREAD.keys()
+    settable = {f.name for kind in kinds for f in fields(kind) if f.init} - TABLES["unread"].keys()
     assert len(shown) == len(set(shown))
     assert set(shown) == settable
     assert {"method", "learning_rate", "model_name_or_path"} <= set(shown[:28])
@@ -133,6 +134,17 @@ def test_doctor_asks_the_hub_that_is_set(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as mirror:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{mirror.getsockname()[1]}")
         assert _hub() == "reachable"
+
+
+def test_doctor_where_the_package_is_found_by_its_path_alone(said, monkeypatch):
+    def requires(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("dra_grpo.cli.doctor_command.requires", requires)
+    code, text, _ = said("doctor")
+    assert code == 0
+    assert "dra-grpo is not installed" in text
 
 
 def test_doctor_tells_versions_and_what_is_missing(said, monkeypatch):

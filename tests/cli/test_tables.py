@@ -29,6 +29,16 @@ def test_no_digit_is_cut_off_where_short_columns_need_more_than_the_width(monkey
     assert lines.split().count("words") == 9
 
 
+def test_a_name_is_never_broken(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [
+        ["gradient_accumulation_steps", "{'zero_optimization':...", "None", "a step keeps its completions as before"]
+    ]
+    lines = table(["setting", "recipe", "here", "why"], rows).splitlines()
+    assert lines[2].startswith("gradient_accumulation_steps  {'zero_optimization':...  None  a step")
+    assert max(map(len, lines)) <= 80
+
+
 def test_no_rows_and_ragged_numbers():
     assert table(["a", "b"], []).splitlines()[0] == "a  b"
     assert table(["a", ""], [[1, None]]).splitlines()[-1] == "1  None"

@@ -43,23 +43,16 @@ def test_what_a_cpu_forces_is_listed_and_a_step_keeps_its_completions(config):
     assert (settings.training.bf16, settings.model.dtype, settings.run.processes) == (False, "float32", 1)
 
 
-def test_what_is_asked_for_by_hand_stays(config):
+def test_what_is_asked_for_by_hand_stays_and_so_does_a_recipe_for_a_cpu(config):
     flags = ["--use_cpu", "--bf16", "true", "--processes", "1", "--gradient_accumulation_steps", "3"]
     settings = parse_settings([*config, *flags])
     assert settings.training.bf16 is True
     assert settings.training.generation_batch_size == 12
     assert {"bf16", "processes", "gradient_accumulation_steps"}.isdisjoint(name for name, *_ in settings.forced)
-
-
-def test_trls_own_default_of_bf16_is_no_request_for_it():
-    settings = parse_settings(["--use_cpu", "--report_to", "none"])
-    assert [(name, before, now) for name, before, now, _ in settings.forced] == [("bf16", True, False)]
-    assert settings.training.bf16 is False
-
-
-def test_a_recipe_for_a_cpu_is_not_touched():
     flags = ["--use_cpu", "--bf16", "false", "--attn_implementation", "eager", "--report_to", "none"]
     assert parse_settings(flags).forced == []
+    settings = parse_settings(["--use_cpu", "--report_to", "none"])
+    assert [(name, before, now) for name, before, now, _ in settings.forced] == [("bf16", True, False)]
 
 
 def test_two_processes_on_a_cpu_share_what_six_would_do(monkeypatch):
@@ -75,9 +68,8 @@ def test_two_processes_on_a_cpu_share_what_six_would_do(monkeypatch):
 
 
 def test_another_number_of_processes_is_refused_before_anything(config):
-    with pytest.raises(
-        UsageError, match="meant for 3 training processes, but 1 runs here; launch with torchrun --nproc"
-    ):
+    message = "meant for 3 training processes, but 1 runs here; launch with torchrun --nproc"
+    with pytest.raises(UsageError, match=message):
         parse_settings(config)
 
 
@@ -97,23 +89,3 @@ def test_a_gpu_that_is_not_there(config):
         pytest.skip("there is one")
     with pytest.raises(UsageError, match=r"bf16.*use_cpu"):
         parse_settings([*config, "--processes", "1", "--gradient_accumulation_steps", "3", "--deepspeed", ""])
-
-
-@pytest.mark.parametrize(("problems", "iterations", "per_generation", "epochs"), [(20, 1, 2, 1), (23, 3, 4, 2)])
-def test_steps_of_an_epoch_are_those_of_trls_sampler(tmp_path, problems, iterations, per_generation, epochs):
-    from trl.trainer.utils import RepeatSampler
-
-    file = tmp_path / "sums.jsonl"
-    file.write_text("".join(f'{{"prompt": "{n}+{n}?", "solution": "{2 * n}"}}\n' for n in range(problems)))
-    settings = parse_settings(
-        ["--task", "dataset", "--dataset_name", str(file), "--dry-run", "--num_generations", "4", "--use_cpu",
-         "--per_device_train_batch_size", "8", "--gradient_accumulation_steps", "2", "--report_to", "none",
-         "--num_iterations", str(iterations), "--steps_per_generation", str(per_generation),
-         "--num_train_epochs", str(epochs)]
-    )  # fmt: skip
-    sampler = RepeatSampler(
-        range(problems), mini_repeat_count=4, batch_size=8 * per_generation // 4,
-        repeat_count=iterations * per_generation,
-    )  # fmt: skip
-    micro_steps = len(sampler) // (8 * per_generation) * epochs
-    assert dict(batch_rows(settings))["optimiser steps"] == micro_steps // 2

@@ -13,8 +13,9 @@ import yaml
 
 pytest.importorskip("trl")
 
+from dra_grpo.cli.init_command import write_random_model
 from dra_grpo.errors import UsageError
-from dra_grpo.training.budget import batch_rows, problem_count, rehearse
+from dra_grpo.training.budget import batch_rows, rehearse
 from dra_grpo.training.memory import GIB, estimate, model_shape
 from dra_grpo.training.recipe_file import read_recipe
 from dra_grpo.training.run import model_path
@@ -87,9 +88,10 @@ def test_the_papers_batch(recipe):
     assert rows["training processes"] + rows["GPUs that serve generation"] == (1 if "one-gpu" in recipe.parts else 4)
 
 
-def test_the_released_values():
+def test_the_released_values_and_a_place_of_its_own_for_each():
     recipe = merged(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml")
     assert {name: recipe.get(name) for name in RELEASED} == RELEASED
+    assert len({merged(recipe)["output_dir"] for recipe in RECIPES}) == len(RECIPES)
 
 
 @pytest.mark.parametrize("dr", ["", "dr-"])
@@ -114,7 +116,6 @@ def test_variants_differ_where_they_should(dr):
         ("--max_steps 5 --steps_per_generation 4", 5, 2),
         ("--max_steps 5 --steps_per_generation 3 --num_iterations 2", 5, 1),
         ("--max_steps -1 --num_train_epochs 2.5", 15, 15),
-        ("--max_steps -1 --num_train_epochs 1.5 --steps_per_generation 1 --gradient_accumulation_steps 4", 3, 10),
         ("--max_steps -1 --num_train_epochs 1 --num_iterations 2 --gradient_accumulation_steps 2", 6, 3),
         ("--max_steps -1 --num_train_epochs 3 --generation_batch_size 16", 18, 9),
     ],
@@ -128,34 +129,21 @@ def test_steps_are_those_the_trainer_takes(tmp_path, flags, steps, generations):
     assert (rows["optimiser steps"], rows["generation steps"]) == (steps, generations)
 
 
-def test_a_dry_run_refuses_a_subset_smaller_than_a_generation():
-    with pytest.raises(UsageError, match="3 problems to train on, but one generation takes 8 prompts"):
-        problem_count(settings(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml", "--subset", "3"))
-
-
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (
-            ["--reward_options", "null", "--reward_funcs", "format", "math.pi"],
-            r"reward 'math.pi' is 3.14.*; expected a function \(completions",
-        ),
-        (["--reward_options", "null", "--reward_funcs", "format", "os.path"], "reward 'os.path' is <module"),
-        (["--answer", "math:pi"], "answer 'math:pi' is 3.14"),
-        (["--system_prompt", "think-anwser"], "unknown system prompt 'think-anwser'; did you mean"),
+        ("--reward_options null --reward_funcs format math.pi", r"reward 'math.pi' is 3.14.*; expected a function"),
+        ("--reward_options null --reward_funcs format os.path", "reward 'os.path' is <module"),
+        ("--answer math:pi", "answer 'math:pi' is 3.14"),
+        ("--system_prompt think-anwser", "unknown system prompt 'think-anwser'; did you mean"),
+        ("--subset 3", "3 problems are too few: one generation takes 8; bring more"),
+        ("--method pass-at-k --method_options.k 6", "k=6 gives every completion in a group of 6 the advantage 0"),
     ],
 )
-def test_a_dry_run_refuses_what_is_no_function_or_prompt(flags, message):
-    given = settings(ROOT / "src/dra_grpo/recipes/paper/dra-grpo.yaml", *flags)
+def test_a_dry_run_refuses_what_a_run_would(flags, message):
+    given = settings("paper/dra-grpo", *flags.split())
     with pytest.raises(UsageError, match=message):
-        batch_rows(given) if "--system_prompt" in flags else rehearse(given)
-
-
-def test_a_dry_run_refuses_a_k_as_large_as_the_group():
-    flags = ["--method", "pass-at-k", "--method_options.k"]
-    with pytest.raises(UsageError, match="k=8 gives every completion in a group of 8 the advantage 0"):
-        rehearse(settings("countdown", *flags, "8"))
-    rehearse(settings("countdown", *flags, "7"))
+        rehearse(given) or batch_rows(given)
 
 
 def test_a_dry_run_tries_the_embedder_of_a_run_that_is_meant_for_this_machine(monkeypatch):
@@ -171,40 +159,18 @@ def without(recipe, *names):
     return {name: value for name, value in recipe.items() if name not in names}
 
 
-def test_no_two_recipes_write_to_one_place():
-    places = [merged(recipe)["output_dir"] for recipe in RECIPES]
-    assert len(set(places)) == len(places)
-
-
 @pytest.fixture(scope="session")
 def small_policy(tmp_path_factory):
-    """A Qwen2 with random weights in the proportions of DeepSeek-R1-Distill-Qwen-1.5B, and a chat template that opens
-    <think> in the prompt. Bytes are tokens, and so are boxed digits: even noise is right or wrong now and then."""
-    import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+    """A Qwen2 with random weights, and a chat template that opens <think> in the prompt. Bytes are tokens, and so are
+    boxed digits: even noise is right or wrong now and then."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    special = ["<bos>", "<eos>"]
-    words = special + sorted(pre_tokenizers.ByteLevel.alphabet())
-    raw = Tokenizer(models.BPE(vocab={word: place for place, word in enumerate(words)}, merges=[]))
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    raw.decoder = decoders.ByteLevel()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, bos_token="<bos>", eos_token="<eos>", pad_token="<eos>")
-    tokenizer.add_tokens([*(f"\\boxed{{{digit}}}" for digit in range(1, 10)), "</think>", "<answer>", "</answer>"])
-    tokenizer.chat_template = (
-        "{{ bos_token }}{% for message in messages %}{{ '<' + message['role'] + '>' + message['content'] }}"
-        "{% endfor %}"
-        "{% if add_generation_prompt %}{{ '<assistant><think>\n' }}{% endif %}"
-    )
-    torch.manual_seed(0)
-    model = Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=len(tokenizer), hidden_size=48, intermediate_size=280, num_hidden_layers=2,
-            num_attention_heads=12, num_key_value_heads=2, max_position_embeddings=4096, tie_word_embeddings=False,
-            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        )
-    )  # fmt: skip
     folder = tmp_path_factory.mktemp("policy")
+    write_random_model(folder)
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    tokenizer.add_tokens([*(f"\\boxed{{{digit}}}" for digit in range(1, 10)), "</think>", "<answer>", "</answer>"])
+    tokenizer.chat_template += "{% if add_generation_prompt %}{{ '<think>\n' }}{% endif %}"
+    model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -217,10 +183,8 @@ def twenty_problems(tmp_path_factory):
     for n in range(20):
         a, b = 1 + n % 4, 1 + n // 4 % 4
         question = f"What is {a} + {b}?" if n else "Count the letters: " + "a" * 900
-        rows.append({
-            "problem": question, "solution": f"Adding gives $\\boxed{{{a + b}}}$.", "answer": str(a + b),
-            "level": "Easy",
-        })  # fmt: skip
+        gold = f"Adding gives $\\boxed{{{a + b}}}$."
+        rows.append({"problem": question, "solution": gold, "answer": str(a + b), "level": "Easy"})
     file = tmp_path_factory.mktemp("data") / "sums.jsonl"
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return file

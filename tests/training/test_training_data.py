@@ -9,7 +9,6 @@ pytest.importorskip("trl")
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards import REWARDS
 from dra_grpo.training.data import (
-    check_count,
     check_rows,
     dra_config,
     fitting,
@@ -50,30 +49,22 @@ def test_names_and_options_come_from_the_settings():
     assert [reward.__name__ for reward in rewards] == ["format_reward", "cosine_length_reward"]
     assert rewards[0].answer_tags is False
     assert dra_config(chosen).correctness_reward == "cosine_length_reward"
-    assert chosen.dra.correctness_reward == "cosine-length"
-
-
-@pytest.mark.parametrize("name", [None, "cosine_length_reward", "my_reward"])
-def test_other_names_of_rewards_stay(name):
-    assert function_name(name) == name
+    names = [None, "cosine_length_reward", "my"]
+    assert [function_name(name) for name in names] == names
+        None,
+        "cosine_length_reward",
+        "my",
+    ]
 
 
 @pytest.mark.parametrize(
     ("names", "options", "message"),
     [
-        (
-            ["format"],
-            {"format": {"answr_tags": 1}},
-            "'answr_tags'; did you mean 'answer_tags'",
-        ),
+        (["format"], {"format": {"answr_tags": 1}}, "'answr_tags'; did you mean 'answer_tags'"),
         (["format"], {"formt": {}}, r"names 'formt', which reward_funcs does not; did you mean 'format'\?"),
         (["countdown"], {"countdown": {"size": 3}}, "reward 'countdown' has no option 'size'; there is none"),
         (["format"], {"format": True}, "reward_options.format is True; expected a mapping"),
-        (
-            ["cosine-length"],
-            {"cosine-length": {"accuracy": 3}},
-            "reward_options.cosine-length.accuracy is 3; expected a mapping",
-        ),
+        (["cosine-length"], {"cosine-length": {"accuracy": 3}}, "cosine-length.accuracy is 3; expected a mapping"),
         (["cosine-length"], {"cosine-length": {"max_tokens": "x"}}, "refuses the options {'max_tokens': 'x'}"),
         (["cosine-length"], {"cosine-length": {"max_tokens": 0}}, "expected a positive number"),
         (["cosin-length"], {}, r"did you mean 'cosine-length'\?"),
@@ -118,9 +109,7 @@ def test_golds_are_graded_against_themselves_before_training(reward, capsys):
 def test_a_column_that_a_reward_reads_and_the_data_lacks():
     rows = [{"prompt": "1?", "solution": "1", "levle": 2}]
     check_rows(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
-    with pytest.raises(
-        UsageError, match=r"'plain_reward' cannot .*, solution, levle: missing .* argument: 'level'; name"
-    ):
+    with pytest.raises(UsageError, match=r"'plain_reward' cannot .*, solution, levle: missing .*: 'level'; name"):
         check_rows([plain_reward], rows)
     with pytest.raises(UsageError, match=r"reward 'narrow_reward' cannot .*: got an unexpected .* 'completion_ids'"):
         check_rows([narrow_reward], rows)
@@ -138,9 +127,7 @@ def test_prompts_are_measured_as_the_trainer_tokenizes_them():
     chats = [{"prompt": [{"role": "user", "content": "1" * n}]} for n in range(1, 6)]
     with pytest.raises(UsageError, match="tokenizer has no chat template; use --prompt_format text"):
         fitting(chats, tokenizer, None)
-    tokenizer.chat_template = (
-        "{% for m in messages %}{{ m['content'] }}{% endfor %}{% if add_generation_prompt %}>{% endif %}"
-    )
+    tokenizer.chat_template = "{{ messages[0]['content'] }}{% if add_generation_prompt %}>{% endif %}"
     assert fitting(chats, tokenizer, 3) == chats[:2]
 
 
@@ -158,30 +145,6 @@ def test_the_tasks_settings_go_where_they_belong(tmp_path):
         training_rows(settings("--task_options.sise", "4"))
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--task", "dataset"], "task 'dataset' needs dataset_name"),
-        (["--dataset_name", "a.csv"], "task 'countdown' brings its own problems; add `task: dataset`"),
-        (["--subset", "0"], "subset is 0; expected at least 1"),
-        (["--max_prompt_tokens", "0"], "max_prompt_tokens is 0; expected at least 1"),
-        (["--prompt_format", "caht"], "prompt_format is 'caht'; expected 'chat' or 'text'"),
-        (["--processes", "0"], "processes is 0; expected at least 1"),
-        (["--price_per_gpu_hour", "nan"], "price_per_gpu_hour is nan; expected at least 0"),
-        (["--server_gpus", "-1"], "server_gpus is -1; expected at least 0"),
-    ],
-)
-def test_settings_that_contradict_each_other(flags, message):
-    with pytest.raises(UsageError, match=message):
-        settings(*flags)
-
-
-def test_countdown_is_read_as_before():
-    rows = training_rows(settings())
-    assert len(rows) == 11_114
-    assert set(rows[0]) == {"prompt", "numbers", "target"}
-
-
 @pytest.mark.parametrize("values", [[1, "1/2"], ["1/2", 1], [{"a": 1}, [1]], [["12"], ["1", "2"]], [0.5, 2]])
 def test_a_column_of_several_kinds_reaches_the_rewards_as_it_is(tmp_path, values):
     file = tmp_path / "a.jsonl"
@@ -189,12 +152,3 @@ def test_a_column_of_several_kinds_reaches_the_rewards_as_it_is(tmp_path, values
     few = ["--num_generations", "2", "--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"]
     chosen = settings("--task", "dataset", "--dataset_name", str(file), "--prompt_format", "text", *few)
     assert training_data(chosen, [], None)["level"][:] == values
-
-
-def test_fewer_problems_than_a_generation_takes():
-    chosen = settings(
-        "--num_generations", "4", "--per_device_train_batch_size", "16", "--gradient_accumulation_steps", "2"
-    )
-    check_count(8, chosen)
-    with pytest.raises(UsageError, match="7 problems to train on, but one generation takes 8 prompts; bring more"):
-        check_count(7, chosen)

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from dra_grpo.errors import require
+from dra_grpo.errors import UsageError, require
 from dra_grpo.evaluation.results import Results as EvaluationResults
 from dra_grpo.files import write_whole
 
@@ -61,8 +61,7 @@ class Plot:
         """Write it on white, as the name's ending says.
 
         Raises:
-            ValueError: matplotlib has no such format.
-            UsageError: the file cannot be written.
+            UsageError: matplotlib has no such format, or the file cannot be written.
         """
         write_whole(file, self._drawn(file.suffix[1:], transparent=False))
         return file
@@ -75,6 +74,8 @@ class Plot:
         buffer = io.BytesIO()
         with matplotlib.rc_context(STYLE):
             figure = Figure(figsize=(self.width, self.height), layout="constrained")
+            if form not in (known := figure.canvas.get_supported_filetypes()):
+                raise UsageError(f"a plot cannot be a file of type {form!r}; expected one of {', '.join(known)}")
             self.draw(figure)
             metadata = {"Date": None} if form == "svg" else None
             figure.savefig(buffer, format=form, transparent=transparent, metadata=metadata)

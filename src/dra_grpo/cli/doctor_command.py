@@ -19,13 +19,8 @@ def run(arguments: list[str]) -> None:
     import torch
 
     cards = [torch.cuda.get_device_properties(place) for place in range(torch.cuda.device_count())]
-    gpus = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards)
-    machine = {
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "gpus": gpus or "none that torch sees",
-        "hub": _hub(),
-    }
+    gpus = ", ".join(f"{card.name} ({card.total_memory / 2**30:.0f} GiB)" for card in cards) or "none that torch sees"
+    machine = {"python": platform.python_version(), "cpus": os.cpu_count(), "gpus": gpus, "hub": _hub()}
     print(table(["package", "installed", "tested with"], [(name, _version(name), TESTED[name]) for name in TESTED]))
     print("\n" + table(["extra", "works"], _extras()))
     print("\n" + table(["machine", ""], machine.items()))
@@ -40,14 +35,15 @@ def _version(package: str) -> str:
 
 def _extras() -> list[tuple[str, str]]:
     """Each extra, and whether the packages that it brings are there."""
-    lines = "\n".join(requires("dra-grpo") or ())
+    try:
+        lines = "\n".join(requires("dra-grpo") or ())
+    except PackageNotFoundError:
+        return [("unknown", "dra-grpo is not installed, Python finds its source alone: pip install dra-grpo")]
     found = re.findall(r"^([\w.-]+).*; extra == ['\"](\w+)['\"]$", lines, re.MULTILINE)
     rows = []
     for extra in sorted({extra for _, extra in found}):
-        missing = [package for package, of in found if of == extra and _version(package) == "missing"]
-        rows.append(
-            (extra, f"no ({', '.join(missing)} missing): pip install 'dra-grpo[{extra}]'" if missing else "yes")
-        )
+        missing = ", ".join(package for package, of in found if of == extra and _version(package) == "missing")
+        rows.append((extra, f"no ({missing} missing): pip install 'dra-grpo[{extra}]'" if missing else "yes"))
     return rows
 
 

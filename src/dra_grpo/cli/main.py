@@ -6,7 +6,7 @@ from importlib import import_module
 from traceback import print_exc
 
 from dra_grpo import __version__
-from dra_grpo.errors import UsageError, nearest
+from dra_grpo.errors import UsageError, nearest, require
 
 COMMANDS = {
     "init": "write problems, a reward and a recipe to start from",
@@ -41,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if arguments[0] not in COMMANDS:
             raise UsageError(f"unknown command {arguments[0]!r}; {nearest(arguments[0], COMMANDS)}")
+        if arguments[0] in ("train", "pretrain"):
+            require("trl", "trl", f"dra-grpo {arguments[0]}")
         return import_module(f"dra_grpo.cli.{arguments[0]}_command").run(arguments[1:]) or 0
     except UsageError as error:
         if debug:

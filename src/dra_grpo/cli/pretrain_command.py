@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dra_grpo.cli.tables import CommandParser, table
-from dra_grpo.errors import UsageError, require
+from dra_grpo.errors import UsageError
 
 
 def run(arguments: list[str]) -> None:
@@ -15,7 +15,6 @@ def run(arguments: list[str]) -> None:
     parser.add_argument("--size", type=int, default=3, help="numbers in a problem, 3 or 4 (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="draws weights and batches (default: %(default)s)")
     chosen = parser.parse_args(arguments)
-    require("transformers", "trl", "dra-grpo pretrain")
     from dra_grpo.lab.countdown_policy import pretrain
 
     if Path(chosen.out).exists() and any(Path(chosen.out).iterdir()):

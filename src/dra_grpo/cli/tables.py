@@ -11,7 +11,7 @@ from dra_grpo.errors import UsageError
 NARROW, WIDTH = 80, 98
 """Columns that a table takes: as many as the terminal has, within these. A letter with a mark above is one."""
 SHORT = 24
-"""A column of cells up to so long is never broken, though the table be wider than the terminal."""
+"""A column of cells up to so long, or of names, is never broken, though the table be wider than the terminal."""
 
 
 class CommandParser(ArgumentParser):
@@ -49,8 +49,9 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     needed = 0
     for column in zip(*cells, strict=True):
         longest = max(map(cell_len, column))
-        grid.add_column(Text(column[0]), no_wrap=longest <= SHORT, overflow="fold")
-        needed += (longest if longest <= SHORT else SHORT // 2) + len("  ")
+        whole = longest <= SHORT or " " not in "".join(column)
+        grid.add_column(Text(column[0]), no_wrap=whole, overflow="fold")
+        needed += (longest if whole else SHORT // 2) + len("  ")
     for row in cells[1:]:
         grid.add_row(*map(Text, row))
     width = min(WIDTH, max(NARROW, get_terminal_size((WIDTH, 24)).columns))

@@ -7,8 +7,7 @@ from textwrap import fill, indent
 from typing import Any
 
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
-from dra_grpo.errors import require
-from dra_grpo.training.fields import UNREAD, default, field_types, type_name
+from dra_grpo.training.fields import TABLES, default, field_types, type_name
 
 USAGE = """usage: dra-grpo train --config RECIPE [--name value ...]
 
@@ -18,35 +17,24 @@ list several values (--reward_funcs format accuracy).
 Several processes: torchrun --nproc_per_node N -m dra_grpo train ...
 """
 
-COMMON = (
-    "model_name_or_path", "task", "dataset_name", "columns", "reward_funcs", "method", "method_options", "embedder",
-    "embedder_options", "output_dir", "resume", "overwrite", "dry_run", "use_cpu", "max_steps", "num_train_epochs",
-    "learning_rate", "num_generations", "per_device_train_batch_size", "gradient_accumulation_steps",
-    "max_completion_length", "temperature", "beta", "loss_type", "scale_rewards", "use_vllm", "save_steps", "seed",
-)  # fmt: skip
-"""What most runs set."""
-
 
 def train_help() -> str:
     """Every setting by group, with its type, default and meaning."""
-    require("trl", "trl", "dra-grpo train")
     from trl import GRPOConfig, ModelConfig
 
     grpo, own = _entries(GRPOConfig), inspect.get_annotations(GRPOConfig)
-    vllm = {name for name in own if name.startswith("vllm_")}
     groups = {
         "The adjustment": _entries(DRAConfig),
         "The run": _entries(RunConfig),
         "Problems of your own (task: dataset)": _entries(DatasetConfig),
         "The model (TRL's ModelConfig)": _entries(ModelConfig),
-        "GRPO (TRL's GRPOConfig)": {name: grpo[name] for name in grpo if name in own and name not in vllm},
-        "Generation by vLLM (TRL's GRPOConfig)": {name: grpo[name] for name in grpo if name in vllm},
+        "GRPO (TRL's GRPOConfig)": {name: grpo[name] for name in grpo if name in own},
         "Training (transformers' TrainingArguments)": {name: grpo[name] for name in grpo if name not in own},
     }
     known = {name: entry for entries in groups.values() for name, entry in entries.items()}
-    lines = [USAGE, "What most runs set:", "", *(known[name] for name in COMMON)]
+    lines = [USAGE, "What most runs set:", "", *(known[name] for name in TABLES["common"])]
     for title, entries in groups.items():
-        lines += ["", f"{title}:", "", *(entry for name, entry in entries.items() if name not in COMMON)]
+        lines += ["", f"{title}:", "", *(entry for name, entry in entries.items() if name not in TABLES["common"])]
     return "\n".join(lines)
 
 
@@ -55,7 +43,7 @@ def _entries(kind: Any) -> dict[str, str]:
     types, says = field_types(kind), meanings(kind)
     entries = {}
     for each in fields(kind):
-        if each.name in types and each.name not in UNREAD:
+        if each.name in types and each.name not in TABLES["unread"]:
             value = default(each)
             first_sentence = re.split(r"(?<=\w\w\.) ", " ".join(each.metadata.get("help", "").split()))[0]
             start = "" if value in (None, {}) else f", default {getattr(value, 'value', value)}"

@@ -2,51 +2,18 @@
 
 from dataclasses import MISSING, field, fields, make_dataclass
 from enum import Enum
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+import yaml
 
 from dra_grpo.config import check_least
 from dra_grpo.errors import UsageError, nearest
 from dra_grpo.training.recipe_file import HELD, exchanged
 
-ONE = ("per_device_train_batch_size", "gradient_accumulation_steps", "num_iterations", "max_completion_length")
-LEAST = {**dict.fromkeys(ONE, 1), "num_generations": 2, "learning_rate": 0}
-"""setting -> its least value."""
-
-CHOICES = {
-    "loss_type": ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo"),
-    "scale_rewards": ("group", "batch", "none"),
-    "importance_sampling_level": ("token", "sequence"),
-}
-"""setting -> what trl 1.16 knows."""
-
-NO_EVALUATION = "nothing is evaluated while it trains; evaluate checkpoints with `dra-grpo eval`"
-UNREAD = {
-    name: instead
-    for names, instead in {
-        "resume_from_checkpoint": "use --resume, which goes on from the newest whole checkpoint of output_dir",
-        "do_train": "`dra-grpo train` always trains",
-        "do_eval do_predict eval_strategy eval_steps eval_delay eval_on_start eval_accumulation_steps "
-        "eval_do_concat_batches eval_use_gather_object per_device_eval_batch_size num_generations_eval "
-        "batch_eval_metrics prediction_loss_only include_for_metrics fp16_full_eval bf16_full_eval "
-        "load_best_model_at_end metric_for_best_model greater_is_better": NO_EVALUATION,
-        "data_seed train_sampling_strategy length_column_name": "TRL draws the order of the problems by `seed`",
-        "label_names label_smoothing_factor": "GRPO has no labels",
-        "parallelism_config": "it is an object, which only Python can give",
-    }.items()
-    for name in names.split()
-}
-"""field of TRL's that nothing reads on this command's path -> what to do instead."""
-
-NEEDS = {
-    "hub_": "push_to_hub",
-    "lora_": "use_peft",
-    "bnb_4bit_": "load_in_4bit",
-    "vllm_": "use_vllm",
-    "trackio_": "report_to",
-    "run_name": "report_to",
-}
-"""beginning of a field's name -> the switch without which it is not read."""
+TABLES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("trl_fields.yaml").read_text(encoding="utf-8"))
+"""What each field may be, which are not read, and which are changed on a CPU; the file explains its tables."""
 
 
 def field_types(*kinds: Any) -> dict[str, Any]:
@@ -127,14 +94,12 @@ def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:
     Traceback (most recent call last):
     dra_grpo.errors.UsageError: data_seed is 1, which is not read here: TRL draws the order of the problems by `seed`
     """
-    for name, instead in UNREAD.items():
+    for name, instead in TABLES["unread"].items():
         if name in values and values[name] != defaults[name]:
             raise UsageError(f"{name} is {values[name]!r}, which is not read here: {instead}")
-    for name, choices in CHOICES.items():
+    for name, choices in TABLES["choices"].items():
         if name in values and values[name] not in choices:
             raise UsageError(f"{name} is {values[name]!r}; expected {', '.join(choices[:-1])} or {choices[-1]}")
-    check_least(values, **{name: least for name, least in LEAST.items() if name in values})
+    check_least(values, **{name: least for name, least in TABLES["least"].items() if name in values})
     if values.get("max_steps") == 0:
         raise UsageError("max_steps is 0; expected at least 1, or -1 to train for num_train_epochs")
-    if values.get("save_strategy") == "best":
-        raise UsageError(f"save_strategy is 'best', which needs evaluations: {NO_EVALUATION}")

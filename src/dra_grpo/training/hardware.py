@@ -5,15 +5,7 @@ from typing import Any
 
 from dra_grpo.errors import UsageError
 from dra_grpo.training.directory import launched_processes
-
-FORCED = {
-    "use_vllm": (False, "vLLM needs a GPU; transformers generates"),
-    "deepspeed": (None, "DeepSpeed needs a GPU"),
-    "attn_implementation": ("sdpa", "FlashAttention needs a GPU"),
-    "bf16": (False, "slow on a CPU"),
-    "dtype": ("float32", "bf16 weights would lose small updates"),
-}
-"""setting -> (its value on a CPU, why), for a setting that a recipe made for GPUs has otherwise."""
+from dra_grpo.training.fields import TABLES
 
 
 def force_cpu(settings: dict[str, Any], flags: Collection[str]) -> list[tuple[str, Any, Any, str]]:
@@ -31,7 +23,7 @@ def force_cpu(settings: dict[str, Any], flags: Collection[str]) -> list[tuple[st
     """
     if settings["bf16"] is None:
         settings["bf16"] = not settings["fp16"]  # TRL's default, said so that it is seen and changed like the rest
-    changes = {name: change for name, change in FORCED.items() if name not in flags and settings[name]}
+    changes = {name: change for name, change in TABLES["on_cpu"].items() if name not in flags and settings[name]}
     if "flash" not in str(settings["attn_implementation"]):
         changes.pop("attn_implementation", None)
     here, wanted = launched_processes(), settings["processes"]

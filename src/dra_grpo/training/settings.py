@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
-from dra_grpo.errors import UsageError, one_line, require
+from dra_grpo.errors import UsageError, one_line
 from dra_grpo.tasks.data import parse_columns
 from dra_grpo.training.directory import launched_processes
-from dra_grpo.training.fields import NEEDS, check_values, default, field_types, fitted, members
+from dra_grpo.training.fields import TABLES, check_values, default, field_types, fitted, members
 from dra_grpo.training.hardware import check_processes, force_cpu
 from dra_grpo.training.recipe_file import layered, merged, read_recipe, refuse_unknown, yaml_value
 
@@ -64,7 +64,7 @@ class Settings:
         lines = []
         if self.run.task == "dataset" and self.run.evaluation_problems not in (0, RunConfig.evaluation_problems):
             lines.append("evaluation_problems without effect: task 'dataset' is evaluated by `dra-grpo eval` alone")
-        for start, switch in NEEDS.items():
+        for start, switch in TABLES["needs"].items():
             idle = sorted(name for name in self.given if name.startswith(start))
             if idle and switch not in forced and values[switch] in (None, False, [], ["none"]):
                 lines.append(f"{', '.join(idle)} without effect: {switch} is {values[switch]}")
@@ -80,7 +80,6 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     Raises:
         UsageError: a file that is not there or no YAML mapping, an unknown key, or a value that does not fit.
     """
-    require("trl", "trl", "dra-grpo train")
     from trl import GRPOConfig, ModelConfig
 
     kinds: Any = (*OURS, ModelConfig, GRPOConfig)
