@@ -221,7 +221,7 @@ def test_the_picture_alone(run, tmp_path):
         UsageError, match=r"metrics.jsonl/x.svg cannot be written: .*; make room, or choose another place"
     ):
         write_picture([run], run / "metrics.jsonl" / "x.svg")
-    with pytest.raises(UsageError, match="a plot cannot be a file of type 'docx'; expected one of .*svg"):
+    with pytest.raises(UsageError, match=r"a plot cannot be a file of type 'docx'; expected one of .*svg"):
         write_picture([run], tmp_path / "x.docx")
     (run / "eval.json").unlink()
     with pytest.raises(UsageError, match=r"holds no eval.json"):

@@ -73,7 +73,7 @@ def test_a_missing_extra_is_named(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "from importlib.machinery import PathFinder\n"
         "found = PathFinder.find_spec\n"
-        "hidden = ('trl', 'transformers', 'datasets', 'accelerate', 'yaml', 'omegaconf', 'matplotlib')\n"
+        "hidden = ('trl', 'transformers', 'datasets', 'accelerate', 'yaml', 'omegaconf', 'jinja2', 'matplotlib')\n"
         "def find_spec(name, path=None, target=None):\n"
         "    return None if name.partition('.')[0] in hidden else found(name, path, target)\n"
         "PathFinder.find_spec = staticmethod(find_spec)\n"

@@ -51,10 +51,6 @@ def test_names_and_options_come_from_the_settings():
     assert dra_config(chosen).correctness_reward == "cosine_length_reward"
     names = [None, "cosine_length_reward", "my"]
     assert [function_name(name) for name in names] == names
-        None,
-        "cosine_length_reward",
-        "my",
-    ]
 
 
 @pytest.mark.parametrize(
