@@ -9,6 +9,7 @@ import torch
 
 import dra_grpo
 from dra_grpo import METHODS, Adjuster, DRAConfig, adjust_rewards
+from dra_grpo.adjuster import correctness_column
 from dra_grpo.embedders import NgramEmbedder
 from dra_grpo.errors import UsageError
 
@@ -112,3 +113,16 @@ def test_a_method_of_one_s_own():
     adjusted = Adjuster(by_length, power=2.0)([1.0, 1.0], [0, 0], texts=["ab", "abcd"])
     assert adjusted.rewards.tolist() == [0.25, 0.0625]
     assert adjusted.stage == "reward"
+
+
+@pytest.mark.parametrize(
+    ("names", "named", "message"),
+    [
+        (["a", "b"], None, r"correctness_reward is None; expected the reward function .* one of: a, b$"),
+        (["a", "b"], "c", r"correctness_reward is 'c'; expected .* one of: a, b$"),
+        (["a", "a"], "a", "the name of 2 reward functions; give each a `__name__` of its own"),
+    ],
+)
+def test_which_reward_says_what_is_correct_must_be_clear(names, named, message):
+    with pytest.raises(UsageError, match=message):
+        correctness_column(names, named)

@@ -66,17 +66,6 @@ def test_equals_the_loop(loops, smi, kernel, batch, options):
 
 
 @ALL_PAIRS
-def test_flat_rows_in_any_order_equal_the_batch(random_batch, smi, kernel):
-    rewards, x = random_batch()
-    batch = adjust_rewards(rewards, x, smi=smi, kernel=kernel)
-    order = torch.randperm(15, generator=torch.Generator().manual_seed(1))
-    ids = torch.tensor([10**12, -4, 3]).repeat_interleave(5)
-    flat = adjust_rewards(rewards.flatten()[order], x.flatten(0, 1)[order], ids[order], smi=smi, kernel=kernel)
-    for name in FIELDS:
-        torch.testing.assert_close(getattr(flat, name), getattr(batch, name).flatten()[order], atol=1e-12, rtol=0)
-
-
-@ALL_PAIRS
 def test_an_unscorable_row_takes_no_part_and_is_not_looked_at(random_batch, smi, kernel):
     rewards, x = random_batch()
     rewards[0, 1] = rewards[2, 4] = torch.nan

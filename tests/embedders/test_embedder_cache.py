@@ -20,17 +20,6 @@ class Counting(NgramEmbedder):
         return Embedded(rows, torch.tensor([len(text) > 20 for text in texts], dtype=torch.bool))
 
 
-def test_duplicates_in_a_batch_are_encoded_once():
-    inner = Counting()
-    cached = CachedEmbedder(inner)
-    rows = cached.encode(["a", "b", "a", "a"])
-    assert inner.asked == ["a", "b"]
-    assert torch.equal(rows, Counting().encode(["a", "b", "a", "a"]))
-    cached.encode(["b", "a"])
-    assert inner.asked == ["a", "b"]
-    assert (cached.hits, cached.misses) == (4, 2)
-
-
 @pytest.mark.parametrize("size", [1, 2, 5, 2000])
 def test_equals_the_uncached_rows_and_a_plain_lru(size):
     rng = random.Random(size)

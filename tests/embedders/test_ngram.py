@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
 
 from dra_grpo.embedders.ngram import END, START, NgramEmbedder
 from dra_grpo.errors import UsageError
@@ -48,14 +47,6 @@ def cosine(a: Counter[str], b: Counter[str]) -> float:
 def test_equals_a_plain_loop(orders, dimension, sublinear):
     rows = NgramEmbedder(orders, dimension, sublinear).encode(TEXTS)
     expected = [looped(text, sorted(set(orders)), dimension, sublinear) for text in TEXTS]
-    torch.testing.assert_close(rows.double(), torch.tensor(expected, dtype=torch.float64), atol=1e-6, rtol=0)
-
-
-@settings(deadline=None, max_examples=60)
-@given(st.lists(st.text(max_size=40), min_size=1, max_size=6))
-def test_equals_a_plain_loop_on_any_unicode(texts):
-    rows = NgramEmbedder().encode(texts)
-    expected = [looped(text, (2, 3, 4), 1024, True) for text in texts]
     torch.testing.assert_close(rows.double(), torch.tensor(expected, dtype=torch.float64), atol=1e-6, rtol=0)
 
 

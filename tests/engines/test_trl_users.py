@@ -9,6 +9,7 @@ import dra_grpo
 from dra_grpo.config import DRAConfig
 from dra_grpo.embedders import NgramEmbedder
 from dra_grpo.errors import UsageError
+from dra_grpo.rewards import accuracy_reward
 
 ORDERS = {"orders": [1, 2]}
 NGRAM = DRAConfig(embedder="ngram", embedder_options=ORDERS)
@@ -94,19 +95,6 @@ def test_a_trainer_with_advantages_of_its_own_is_refused(lab, tmp_path):
     mixed = type("Mixed", (DiversityAwareMixin, Other), {})
     with pytest.raises(RuntimeError, match="Mixed computes advantages that are not GRPO's"):
         lab.make_trainer(tmp_path, NGRAM, trainer_class=mixed).train()
-
-
-@pytest.mark.parametrize("name", [None, "comma_rewrd"])
-def test_a_method_that_reads_correctness_refuses_without_a_word_on_it(lab, tmp_path, name):
-    dra = DRAConfig(embedder="ngram", method_options={"correct_only": True}, correctness_reward=name)
-    with pytest.raises(UsageError, match=r"one of: length_reward, comma_reward$"):
-        lab.make_trainer(tmp_path, dra, rewards=[lab.length_reward, lab.comma_reward])
-
-
-def test_two_reward_functions_of_one_name_cannot_say_what_is_correct(lab, tmp_path):
-    dra = DRAConfig(embedder="ngram", correctness_reward="length_reward")
-    with pytest.raises(UsageError, match="the name of 2 reward functions; give each a `__name__` of its own"):
-        lab.make_trainer(tmp_path, dra, rewards=[lab.length_reward, lab.length_reward])
 
 
 def test_unscorable_rows_stay_so_with_trl_s_warning(lab, tmp_path, by_loops, caplog):
@@ -280,15 +268,19 @@ def test_an_embedder_may_be_a_function_and_a_method_an_object(lab, tmp_path):
         lab.make_trainer(tmp_path, DRAConfig(embedder=one_row))
 
 
-def test_prompts_may_have_empty_images(lab, tmp_path):
-    trainer = lab.make_trainer(tmp_path, DRAConfig(embedder="policy"))
-    trainer.train_dataset = trainer.train_dataset.add_column("images", [[]] * len(trainer.train_dataset))
-    trainer.train()
-    assert trainer.adjustment is not None
-
-
 @pytest.mark.parametrize(("method", "measured"), [("dra", True), ("none", False), ("unlikeliness", False)])
 def test_smi_is_logged_by_methods_that_measure_it(lab, tmp_path, method, measured):
     trainer = lab.make_trainer(tmp_path, DRAConfig(method=method, embedder="ngram"))
     trainer.train()
     assert ("dra/smi" in trainer.state.log_history[0]) is measured
+
+
+def test_the_accuracy_reward_takes_trl_s_columns_and_logs_what_it_gave_up(lab, tmp_path):
+    trainer = lab.make_trainer(tmp_path, DRAConfig(method="none"), rewards=[accuracy_reward])
+    trainer.train_dataset = trainer.train_dataset.add_column("solution", [None, "1"] * 12)
+    trainer.train()
+    logged = trainer.state.log_history[0]
+    names = sorted(name for name in logged if name.startswith("grading/"))
+    assert names == ["grading/given_up", "grading/timeouts", "grading/unscorable"]
+    scores = lab.known(lab.last_batch(trainer).rewards["accuracy_reward"])
+    assert logged["grading/unscorable"] == scores.count(None) in (4, 8)

@@ -13,10 +13,6 @@ from dra_grpo.rewards import AccuracyReward
 REWARD = AccuracyReward(workers=1)
 
 
-def test_an_answer_needs_its_box():
-    assert REWARD(["5", "The answer is 5.", r"\boxed{5", r"\boxed{5}"], ["5"] * 4) == [0.0, 0.0, 0.0, 1.0]
-
-
 def test_chats_and_strings_score_alike():
     text = r"<think>\boxed{4}</think> \boxed{5}"
     chat = [{"role": "assistant", "content": text}]
@@ -33,12 +29,6 @@ def test_a_gold_with_nothing_to_compare_gives_none_to_its_whole_group_and_is_rep
         scores = REWARD(completions * 2, [None] * 4 + ["$$"] * 4)
     assert scores == [None] * 8
     assert "8 of 8 completions get no reward: nothing can be compared with gold '$$', None" in caplog.text
-
-
-def test_a_gold_that_is_no_mathematics_is_compared_as_text_by_the_whole_group():
-    gold = r"$f(x)=a x+b$, where $b$ is an arbitrary integer"
-    same = r"\boxed{$f(x) = a x+b$, where $b$ is an arbitrary integer.}"
-    assert REWARD([same, r"\boxed{f(x)=ax+b}", r"\boxed{5}", "none"], [gold] * 4) == [1.0, 0.0, 0.0, 0.0]
 
 
 def test_timeouts_are_wrong_counted_and_logged(caplog):

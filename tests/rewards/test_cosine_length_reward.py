@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
 
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards import AccuracyReward, CosineLengthReward, cosine_length_reward
@@ -19,16 +18,6 @@ def test_worked_numbers():
     reward = CosineLengthReward(max_tokens=90)
     assert at([0, 30, 45, 60, 90, 135, 180], RIGHT, reward) == pytest.approx([1.0, 0.875, 0.75, 0.625, 0.5, 0.5, 0.5])
     assert at([0, 30, 45, 60, 90], WRONG, reward) == pytest.approx([-1.0, -0.875, -0.75, -0.625, -0.5])
-
-
-@settings(deadline=None)
-@given(st.lists(st.integers(0, 8000), min_size=2, max_size=20))
-def test_bounds_and_direction(lengths: list[int]):
-    right, wrong = (at(sorted(lengths), text, cosine_length_reward) for text in (RIGHT, WRONG))
-    assert right == sorted(right, reverse=True)
-    assert wrong == sorted(wrong)
-    assert all(0.5 <= value <= 1.0 for value in right)
-    assert all(-1.0 <= value <= -0.5 for value in wrong)
 
 
 def test_length_is_tokens_not_characters():

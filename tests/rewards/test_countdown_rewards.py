@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from dra_grpo.errors import UsageError
@@ -49,25 +47,6 @@ def test_rows_meet_their_own_columns(reward):
     rewards = reward(texts, numbers=[[3, 5, 2], [1, 2, 3], [4, 4, 4]], target=[16, 7, 16])
     assert rewards == [1.0, 1.0, 0.0]
     assert all(type(value) is float for value in rewards)
-
-
-@pytest.mark.parametrize("reward", REWARDS)
-def test_the_last_message_of_a_chat_counts(reward):
-    messages = [*chat("3+5=9"), {"role": "tool", "content": "no"}, *chat(SOLUTION)]
-    assert reward([messages, [], chat(None)], **columns(3)) == [1.0, 0.0, 0.0]
-
-
-@pytest.mark.parametrize("reward", REWARDS)
-@pytest.mark.parametrize(
-    "text",
-    ["9" * 10**6, "3+5=8," * 170_000, "," * 10**6, "²" * 10**6, "3+5=8,8*2=" + "16" * 10**6, "\0\ud800\u202e"],
-    ids=["digits", "repeats", "commas", "superscripts", "result", "controls"],
-)
-def test_hostile_text_is_scored_quickly_and_low(reward, text):
-    started = time.perf_counter()
-    (value,) = reward([text], **columns(1))
-    assert time.perf_counter() - started < 2  # a quadratic pass over 1 MB would take minutes
-    assert 0.0 <= value <= 0.5
 
 
 @pytest.mark.parametrize("reward", REWARDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 from fractions import Fraction
 
 import pytest
@@ -87,11 +86,3 @@ def test_values_against_pythons_own_evaluation():
 def test_rows_and_chats():
     chat = [{"role": "assistant", "content": "Answer: 6 * 4 * 1 * 1"}]
     assert game24_reward([chat, "no"], numbers=["1 1 4 6"] * 2, target=[24, 24]) == [1.0, 0.0]
-
-
-def test_a_megabyte_takes_linear_time():
-    start = time.process_time()
-    assert not makes_24("Answer: " * 120_000 + "1", "1 1 4 6")
-    assert not makes_24("\n" * 1_000_000, "1 1 4 6")
-    assert not makes_24(" " * 1_000_000 + "x", "1 1 4 6")
-    assert time.process_time() - start < 5

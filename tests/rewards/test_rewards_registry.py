@@ -34,3 +34,15 @@ def test_importing_loads_neither_math_verify_nor_torch():
     code = f"import sys, dra_grpo.rewards; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+@pytest.mark.parametrize(
+    "unit", ["9", ",", "<think>", "</think>", " ", "Answer: ", "3+5=8,", "\ud800", r"\boxed{"]
+)
+def test_a_megabyte_of_anything_scores_low_in_linear_time(unit: str):
+    """A quadratic pass would take hours."""
+    text = unit * (1_000_000 // len(unit))
+    columns = {"numbers": [[3, 5, 2]], "target": [16], "solution": ["16"]}
+    for name in (name for name in NAMES if name != "cosine-length"):
+        (value,) = REWARDS[name]([text], **columns)
+        assert value <= 0.5, name

@@ -155,12 +155,3 @@ def test_an_earlier_result_is_read_before_the_given_number():
 @pytest.mark.parametrize("level", ["commutative", "associative"])
 def test_what_is_no_derivation_is_the_same_as_itself_only(text, level):
     assert solution_key(text, level) == f"?{text}"
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["1+1=2," * 160_000, "9" * 10**6, "," * 10**6, "1+1=2," + "9" * 10**6],
-    ids=["steps", "digits", "commas", "tail"],
-)
-def test_hostile_text_has_a_key_quickly(text):
-    assert solution_key(text) == f"?{text}"  # a quadratic pass would take minutes

@@ -10,7 +10,7 @@ import pytest
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards.accuracy import accuracy_reward
 from dra_grpo.tasks.data import dataset_rows, parse_columns, subset
-from dra_grpo.tasks.prompts import SYSTEM_PROMPTS, as_prompt, system_text
+from dra_grpo.tasks.prompts import as_prompt
 from dra_grpo.tasks.source import is_local
 
 ASKED = {"role": "user", "content": "1+1?"}
@@ -81,15 +81,6 @@ def test_a_saved_folder_and_a_downloaded_one(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"empty' cannot be loaded: The directory"):
         dataset_rows("train", name=str(tmp_path / "empty"), **options)
-
-
-def test_chat_prompts_with_a_named_system_prompt(file):
-    rows = dataset_rows("train", name=file, columns={"prompt": "problem"}, system_prompt="think-answer")
-    assert rows[0]["prompt"] == [
-        {"role": "system", "content": SYSTEM_PROMPTS["think-answer"]},
-        {"role": "user", "content": ROWS[0]["problem"]},
-    ]
-    assert (rows[0]["solution"], rows[0]["problem"]) == (ROWS[0]["solution"], ROWS[0]["problem"])
 
 
 def test_messages_are_kept_and_given_a_system_prompt(tmp_path):
@@ -176,13 +167,6 @@ def test_texts_stay_as_they_are_written(tmp_path):
 def test_prompts_that_are_none(problem, system, form, message):
     with pytest.raises(UsageError, match=message):
         as_prompt(problem, system, form)
-
-
-def test_a_word_can_only_be_a_name():
-    assert system_text(None) is None
-    assert system_text("Be brief.") == "Be brief."
-    with pytest.raises(UsageError, match=r"unknown system prompt 'think_anser'; did you mean 'think-answer'\?"):
-        system_text("think_anser")
 
 
 def test_a_subset_is_stable_nested_and_blind_to_order():
