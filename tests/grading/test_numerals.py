@@ -58,26 +58,8 @@ def test_value_and_exactness(text: str, value: Fraction, exact: bool):
 
 @pytest.mark.parametrize(
     "text",
-    [
-        "",
-        "+",
-        ".",
-        "x",
-        "5x",
-        "1 2",
-        "1,23",
-        "0,123",
-        "1/0",
-        r"\frac{1}{0}",
-        r"2\frac{-1}{2}",
-        "1 234/5",
-        "1 2/2",
-        r"0.\overline{}",
-        r"3\overline{3}",
-        "--5",
-        "٣",
-        "5!",
-    ],
+    ["", "+", ".", "x", "5x", "1 2", "1,23", "0,123", "1/0", r"\frac{1}{0}", r"2\frac{-1}{2}", "1 234/5"]
+    + ["1 2/2", r"0.\overline{}", r"3\overline{3}", "--5", "٣", "5!"],
 )
 def test_anything_else_is_no_number(text: str):
     assert numeral(text) is None

@@ -36,9 +36,7 @@ def test_importing_loads_neither_math_verify_nor_torch():
     assert done.stdout.strip() == "[]", done.stderr
 
 
-@pytest.mark.parametrize(
-    "unit", ["9", ",", "<think>", "</think>", " ", "Answer: ", "3+5=8,", "\ud800", r"\boxed{"]
-)
+@pytest.mark.parametrize("unit", ["9", ",", "<think>", "</think>", " ", "Answer: ", "3+5=8,", "\ud800", r"\boxed{"])
 def test_a_megabyte_of_anything_scores_low_in_linear_time(unit: str):
     """A quadratic pass would take hours."""
     text = unit * (1_000_000 // len(unit))
