@@ -2,12 +2,11 @@
 
     python benchmarks/embedders.py [--repeats R]
 
-Four claims:
+Three claims:
   1. `ngram` against the same hash in a plain Python loop and against scikit-learn's HashingVectorizer (whose hash is
      another, so only its work is the same); 256 completions of 30 characters in 3 ms at most, on one core;
   2. `minilm` against sentence-transformers' own `encode`, which does not tell what it cut: counting tokens costs 2%;
-  3. `CachedEmbedder` around `minilm`, on batches that hold each text twice and on batches seen before;
-  4. `aligned_similarity` against a loop over pairs of completions.
+  3. `CachedEmbedder` around `minilm`, on batches that hold each text twice and on batches seen before.
 
 One core, in CPU seconds, so that what else runs on the machine does not count as ours. Each figure is the median of
 the repeats with the fastest beside it; the sides of a claim take turns. Sides that should agree are first checked to.
@@ -29,11 +28,9 @@ from time import process_time
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from dra_grpo.embedders import CachedEmbedder, MiniLMEmbedder, NgramEmbedder
 from dra_grpo.embedders.ngram import END, START
-from dra_grpo.embedders.steps import aligned_similarity
 
 WORDS = "so we add 3 and 7 , then multiply by 10 ; that leaves ( 24 / 6 ) to divide : first subtract from what is left"
 
@@ -140,33 +137,6 @@ def cached_minilm(embedder: MiniLMEmbedder, repeats: int) -> None:
     show("3. 64 completions of 200 characters", 64, take_turns(sides, repeats), "cached, all seen before")
 
 
-def pair_by_pair(embeddings: Tensor, owners: Tensor, size: int) -> Tensor:
-    """The formula of `aligned_similarity`, one pair of completions at a time."""
-    groups = [embeddings[owners == completion] for completion in range(size)]
-    similarity = torch.zeros(size, size)
-    for a, first in enumerate(groups):
-        for b, second in enumerate(groups):
-            cosines = first @ second.T
-            similarity[a, b] = (cosines.amax(1).mean() + cosines.amax(0).mean()) / 2
-    return similarity
-
-
-def aligned_steps(repeats: int) -> bool:
-    size, steps = 32, 20
-    generator = torch.Generator().manual_seed(0)
-    embeddings = normalize(torch.randn(size * steps, 384, generator=generator))
-    owners = torch.arange(size).repeat_interleave(steps)
-    sides = {
-        "a loop over pairs of completions": lambda: pair_by_pair(embeddings, owners, size),
-        "aligned_similarity": lambda: aligned_similarity(embeddings, owners, size),
-    }
-    first, second = (side() for side in sides.values())
-    torch.testing.assert_close(first, second)
-    title = f"4. step-aligned similarity of {size} completions of {steps} steps"
-    show(title, size, take_turns(sides, repeats), "aligned_similarity")
-    return True
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repeats", type=int, default=7, help="runs of each side (default 7)")
@@ -174,7 +144,7 @@ def main() -> int:
     torch.set_num_threads(1)
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     print(f"torch {torch.__version__}, one thread, {options.repeats} repeats, CPU time")
-    met = [claim(options.repeats) for claim in (ngrams, minilm, aligned_steps)]
+    met = [claim(options.repeats) for claim in (ngrams, minilm)]
     return 0 if all(met) else 1
 
 

@@ -8,10 +8,8 @@ from dra_grpo.embedders import CachedEmbedder, ChunkedEmbedder, Embedder
 NAMES = ["ngram", "sentence-transformer", "static", "http", "chunked", "function"]
 UNLIMITED = {"ngram", "static", "http", "chunked", "function"}
 PLAIN = ["2 + 2 = 4", "", "The answer is 12.", "2 + 2 = 4", "(3 + 5) * 2", "x", "a longer line of reasoning"]
-ODD = ["naïve 中文 é", "🙂🙃 👩‍👩‍👧", "tab\tnew\nline\r\n", "\x00\x07\x1b", "\ud83d half a pair \ude00"] + [
-    "\u202e\ufeff",
-    "   ",
-]
+ODD = ["naïve 中文 é", "🙂🙃 👩‍👩‍👧", "tab\tnew\nline\r\n", "\x00\x07\x1b", "\ud83d half a pair \ude00"]
+ODD += ["\u202e\ufeff", "   "]
 LONG = ["word " * 300, "9 " * 300, "short"]
 
 

@@ -10,38 +10,24 @@ from hypothesis import given, settings, strategies as st
 from dra_grpo.errors import UsageError
 from dra_grpo.grading.answers import final_answer, last_boxed
 
+BOXES = {
+    "5": [r"\boxed{5}", r"\boxed{ 5 }", r"\boxed {5}", r"\\boxed{5}", r"\\\boxed{5}"],
+    "3": [r"{ \boxed{3} ", r"} \boxed{3}", r"\boxed{3}}}}}"],
+    "2": [r"\boxed{1} then \boxed{2}"],
+    "1": [r"\boxed{1} and \boxed{2", r"\boxed{2 and \boxed{1}"],
+    "": [r"\boxed{}", r"\boxed{1} \boxed{}"],
+    r"\frac{1}{2}": [r"\boxed{\frac{1}{2}}"],
+    r"\{1, 2\}": [r"\boxed{\{1, 2\}}"],
+    r"x : x > 2 \}": [r"\boxed{x : x > 2 \}}"],
+    r"\left\{ x \right.": [r"\boxed{\left\{ x \right.}"],
+    r"a \\ b": [r"\boxed{a \\ b}"],
+    r"5 = \boxed{5}": [r"\boxed{5 = \boxed{5}}"],
+    None: [r"\boxed{5\}", r"\boxed 5", r"\fbox{5}", "boxed{5}", "5", ""],
+}
 
-@pytest.mark.parametrize(
-    "text, content",
-    [
-        (r"\boxed{5}", "5"),
-        (r"\boxed{ 5 }", "5"),
-        (r"\boxed {5}", "5"),
-        (r"\boxed{1} then \boxed{2}", "2"),
-        (r"\boxed{\frac{1}{2}}", r"\frac{1}{2}"),
-        (r"\boxed{\{1, 2\}}", r"\{1, 2\}"),
-        (r"\boxed{x : x > 2 \}}", r"x : x > 2 \}"),
-        (r"\boxed{\left\{ x \right.}", r"\left\{ x \right."),
-        (r"\boxed{a \\ b}", r"a \\ b"),
-        (r"\\boxed{5}", "5"),
-        (r"\\\boxed{5}", "5"),
-        (r"\boxed{5 = \boxed{5}}", r"5 = \boxed{5}"),
-        (r"\boxed{1} and \boxed{2", "1"),
-        (r"\boxed{2 and \boxed{1}", "1"),
-        (r"{ \boxed{3} ", "3"),
-        (r"} \boxed{3}", "3"),
-        (r"\boxed{3}}}}}", "3"),
-        (r"\boxed{}", ""),
-        (r"\boxed{1} \boxed{}", ""),
-        (r"\boxed{5\}", None),
-        (r"\boxed 5", None),
-        (r"\fbox{5}", None),
-        ("boxed{5}", None),
-        ("5", None),
-        ("", None),
-    ],
-)
-def test_last_box(text: str, content: str | None):
+
+@pytest.mark.parametrize("content, text", [(content, text) for content in BOXES for text in BOXES[content]])
+def test_last_box(content: str | None, text: str):
     assert last_boxed(text) == content
 
 

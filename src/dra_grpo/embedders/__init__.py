@@ -12,7 +12,6 @@ from dra_grpo.embedders.sentence_transformer import (
     SentenceTransformerEmbedder as SentenceTransformerEmbedder,
     StaticEmbedder as StaticEmbedder,
 )
-from dra_grpo.embedders.steps import step_similarity as step_similarity
 from dra_grpo.registry import Registry
 
 _ENCODERS = NgramEmbedder, SentenceTransformerEmbedder, MiniLMEmbedder, StaticEmbedder, HttpEmbedder, ChunkedEmbedder
