@@ -1,5 +1,6 @@
 """Averages of weights: against float64, against peft, in little memory, and what is refused."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -103,8 +104,9 @@ def test_the_built_in_policy_and_another(tmp_path, trained, capsys):
     expected = float64_average([whole(BASE_POLICY), whole(trained)], [0.3, 0.7])
     assert_equal(whole(out), expected, rtol=1e-6, atol=1e-7)
     record = json.loads((out / "merge.json").read_text())
-    assert [one["weight"] for one in record["policies"]] == [0.3, 0.7]
-    assert {len(digest) for one in record["policies"] for digest in one["sha256"].values()} == {64}
+    assert record["weights"] == [0.3, 0.7]
+    digest = hashlib.sha256((trained / "model.safetensors").read_bytes()).hexdigest()
+    assert record["sha256"][str(trained / "model.safetensors")] == digest
     model = transformers.AutoModelForCausalLM.from_pretrained(out)
     tokenizer = transformers.AutoTokenizer.from_pretrained(out)
     assert model.generation_config.max_new_tokens == 64
@@ -228,6 +230,8 @@ def adapted(tmp_path):
 @pytest.mark.parametrize("kind", ADAPTERS)
 def test_an_adapter_is_its_base_with_its_changes(tmp_path, adapted, kind):
     base, adapter, merged = adapted(*ADAPTERS[kind])
+    with pytest.raises(UsageError, match="is an adapter; the first policy must be the whole one"):
+        merge([adapter, base], [0.5, 0.5], tmp_path / "full")
     assert any(not torch.equal(one, whole(base)[name]) for name, one in whole(merged).items())
     merge([base, adapter], [0, 1], tmp_path / "full")
     assert_equal(whole(tmp_path / "full"), whole(merged), rtol=1e-6, atol=1e-7)
@@ -321,15 +325,15 @@ def test_a_folder_that_holds_something(tmp_path, trained):
     policies, out = [BASE_POLICY, trained], tmp_path / "out"
     out.mkdir()
     merge(policies, [0.5, 0.5], out)
-    with pytest.raises(UsageError, match="is not empty"):
+    with pytest.raises(UsageError, match="is no empty folder"):
         merge(policies, [0, 1], out)
     with pytest.raises(UsageError, match="expected one each"):
         merge(policies, [0, 2], out, overwrite=True)
-    assert json.loads((out / "merge.json").read_text())["policies"][1]["weight"] == 0.5
+    assert json.loads((out / "merge.json").read_text())["weights"] == [0.5, 0.5]
     merge(policies, [0, 1], out, overwrite=True)
     assert_equal(whole(out), whole(trained))
     (out / "merge.json").unlink()
-    with pytest.raises(UsageError, match="is not empty"):
+    with pytest.raises(UsageError, match="is no empty folder"):
         merge(policies, [0, 1], out, overwrite=True)
     assert list(tmp_path.iterdir()) == [out]
 

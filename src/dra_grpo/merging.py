@@ -1,12 +1,10 @@
 """One policy out of several: weighted averages of weights, read tensor by tensor and written shard by shard."""
 
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
 from hashlib import file_digest
-from itertools import chain
-from operator import attrgetter
+from itertools import chain, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -26,11 +24,8 @@ RECORD = "merge.json"
 """What was merged, in the folder that it was merged into."""
 
 ADAPTER = "adapter_config.json"
-COMPANIONS = (
-    ["config.json"], ["generation_config.json"], ["*.py"],
-    ["tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model", "*.tiktoken",
-     "chat_template*", "*processor_config.json"],
-)  # fmt: skip
+TOKENIZER = ["*token*", "vocab.*", "merges.txt", "*.model", "*.tiktoken", "chat_template*", "*processor_config.json"]
+COMPANIONS = (["config.json"], ["generation_config.json"], ["*.py"], TOKENIZER)
 """What lies beside the weights: each group is copied from one policy."""
 
 NOT_READ = ["*/*", "*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
@@ -63,8 +58,8 @@ class Lazy(NamedTuple):
 def average(state_dicts: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:
     """The weighted average of models in memory: theta = sum_i w_i theta_i.
 
-    The arithmetic is float32 at least, as theta_0 + sum_i w_i (theta_i - theta_0), so that what is equal in all stays
-    as it is; the dtypes are the first one's. A weight of 1 gives that model's tensors bit by bit.
+    The arithmetic is float32 at least, the dtypes are the first one's. What is the same in all stays as it is,
+    and a weight of 1 gives that model's tensors bit by bit.
 
     Args:
         state_dicts: of one architecture, tensors of any shape; what is no float must be equal in all.
@@ -106,14 +101,16 @@ def merge(
         shard_bytes: the most a file of weights takes, unless one tensor takes more.
 
     Returns:
-        What `merge.json` holds: the version, the bytes of the weights, and of each policy its name, its weight,
-        whether it is an adapter, and the sha256 of its files of weights.
+        What `merge.json` holds: the version, the policies and their weights, the bytes of the result (`total_size`),
+        and the sha256 of each file that was read.
 
     Raises:
         UsageError: policies that cannot be averaged, a folder that is not free or cannot be written.
     """
     labels = [str(policy) for policy in policies]
     folders = [_folder(label) for label in labels]
+    if (folders[0] / ADAPTER).exists():
+        raise UsageError(f"{labels[0]} is an adapter; the first policy must be the whole one that it was trained on")
     files = [_weight_files(folder) for folder in folders]
     base, *others = map(_tensors, files)
     adapted = [
@@ -121,20 +118,15 @@ def merge(
         for own, folder in zip(others, folders[1:], strict=True)
     ]
     means = _means([base, *adapted], labels, weights)
+    sizes = {name: mean.like.nbytes for name, mean in means.items()}
     plan = split_state_dict_into_shards_factory(
-        {name: one.like for name, one in means.items()},
-        get_storage_size=attrgetter("nbytes"),
-        filename_pattern="model{suffix}.safetensors",
-        max_shard_size=shard_bytes,
+        sizes, get_storage_size=int, filename_pattern="model{suffix}.safetensors", max_shard_size=shard_bytes
     )
-    parents = [
-        {"policy": label, "weight": weight, "sha256": {file.name: _digest(file) for file in own}}
-        for label, weight, own in zip(labels, weights, files, strict=True)
-    ]
-    record = {"version": __version__, "bytes": plan.metadata["total_size"], "policies": parents}
+    record = {"version": __version__, "policies": labels, "weights": list(weights), **plan.metadata}
+    record["sha256"] = {str(file): _digest(file) for file in chain(*files)}
     out = Path(out).absolute()
     if out.exists() and not (overwrite and (out / RECORD).exists()) and not (out.is_dir() and not any(out.iterdir())):
-        raise UsageError(f"{out} is not empty; choose another folder (--overwrite replaces what a merge wrote)")
+        raise UsageError(f"{out} is no empty folder; choose another (--overwrite replaces one that a merge wrote)")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as scratch:
@@ -150,8 +142,8 @@ def merge(
             _copy_companions(folders[1], folders[0], draft)
             write_json(draft / RECORD, record)
             if out.exists():
-                os.replace(out, Path(scratch, "old"))
-            os.replace(draft, out)
+                out.replace(Path(scratch, "old"))
+            draft.replace(out)
     except (OSError, SafetensorError) as error:
         raise UsageError(f"{out} cannot be written: {error}; make room, or choose another folder") from error
     return record
@@ -169,9 +161,7 @@ def _weight_files(folder: Path) -> list[Path]:
     single = folder / ("adapter_model.safetensors" if (folder / ADAPTER).exists() else "model.safetensors")
     shards = read_json(folder / f"{single.name}.index.json").get("weight_map", {}).values()
     if not single.exists() and not shards:
-        raise UsageError(
-            f"no {single}; load the policy and write it with `save_pretrained`: pickles are not read here"
-        )
+        raise UsageError(f"no {single}; pickles are not read: load them and write safetensors with `save_pretrained`")
     return [single] if single.exists() else [folder / name for name in sorted(set(shards))]
 
 
@@ -202,77 +192,66 @@ def _adapted(own: dict[str, Lazy], config: dict[str, Any], base: dict[str, Lazy]
     asked = {name: value for name, value in config.items() if value and name not in PLAIN_LORA}
     if odd := {name: value for name, value in asked.items() if value not in PLAIN_VALUES.get(name, [])}:
         raise UsageError(f"{place} is no plain LoRA adapter ({odd}); merge it with peft's `merge_and_unload` first")
-    changed = {}
+    changed, shapes = {}, [one.like.shape for one in base.values()]
     for name, one in own.items():
-        path = name.removeprefix("base_model.model.").replace(".base_layer.", ".")
+        path = name.removeprefix("base_model.model.").replace(".base_layer.", ".").replace(".lora_A.", ".")
         up = own.get(name.replace(".lora_A.", ".lora_B."), one)
-        if up is not one and one.like.ndim == 2:
-            path = path.replace(".lora_A.", ".")
-            parts = base.get(path, one), up, one
-            like = _plus(config, torch.empty((), device="meta"), up.like, one.like)
-            changed[path] = Lazy(like, lambda parts=parts: _plus(config, *(part.read() for part in parts)))
-        elif ".lora_B." not in name:
-            changed[path] = one
-    shapes = [one.like.shape for one in base.values()]
-    for path, one in changed.items():
+        if ".lora_B." in name:
+            continue
         if path not in base or ("embed" in path and shapes.count(one.like.shape) == 1):
-            raise UsageError(
-                f"{place} changes {path}, which the first policy has not, or has tied to its output layer"
-            )
+            raise UsageError(f"{place} changes {path}, which the first policy lacks or has tied to its output layer")
+        if up is not one:
+            like = _plus(config, torch.empty((), device="meta"), up.like, one.like)
+            parts = base[path], up, one
+            one = Lazy(like, lambda parts=parts: _plus(config, *(part.read() for part in parts)))
+        changed[path] = one
     return {**base, **changed}
 
 
 def _plus(config: dict[str, Any], whole: Tensor, up: Tensor, down: Tensor) -> Tensor:
-    rank = len(down)
-    scale = config["lora_alpha"] / (rank**0.5 if config.get("use_rslora") else rank)
-    change = scale * (up.float() @ down.float())
+    scale = config["lora_alpha"] / len(down) ** (0.5 if config.get("use_rslora") else 1)
+    change = scale * (up.float().flatten(1) @ down.float().flatten(1))
     return whole + (change.T if config.get("fan_in_fan_out") else change)
 
 
 def _means(policies: Sequence[dict[str, Lazy]], labels: Sequence[str], weights: Sequence[float]) -> dict[str, Lazy]:
     """The averages, none of them read yet, of policies that have one."""
     if len(policies) < 2 or len(weights) != len(policies) or min(weights) < 0 or not abs(sum(weights) - 1) < 1e-6:
-        raise UsageError(f"weights {list(weights)} of {len(policies)} policies; expected one each, 0 to 1, of sum 1")
+        raise UsageError(f"weights {list(weights)}, base first, of {len(policies)} policies; expected one each, sum 1")
     _tie(policies)
+    means = {}
     for name in chain(*policies):
         shapes = [str(list(policy[name].like.shape)) if name in policy else "missing" for policy in policies]
         if len(set(shapes)) > 1:
             found = ", ".join(f"{shape} in {label}" for shape, label in zip(shapes, labels, strict=True))
             raise UsageError(f"{name} is {found}; only policies of one architecture and vocabulary have an average")
-    return {
-        name: Lazy(one.like, partial(_mean, name, [policy[name] for policy in policies], weights))
-        for name, one in policies[0].items()
-    }
+        same = [policy[name] for policy in policies]
+        means[name] = Lazy(same[0].like, partial(_mean, name, same, weights))
+    return means
 
 
 def _tie(policies: Sequence[dict[str, Lazy]]) -> None:
-    """Where a matrix was not saved that in other policies is a copy of another one, take it for a copy here too."""
+    """A matrix that only some have, as a copy of another one, is in the others a copy of that one too."""
     everywhere = set.intersection(*map(set, policies))
     for policy in policies:
-        for name in policy.keys() - everywhere:
-            one = policy[name]
-            alike = (
-                other for other in everywhere if policy[other].like.shape == one.like.shape and one.like.ndim == 2
-            )
-            if twin := next((other for other in alike if torch.equal(policy[other].read(), one.read())), None):
-                for other in policies:
-                    other.setdefault(name, other[twin])
+        for name, twin in product(policy.keys() - everywhere, everywhere):
+            one, other = policy[name], policy[twin]
+            if one.like.shape == other.like.shape and one.like.ndim == 2 and torch.equal(one.read(), other.read()):
+                for lacking in policies:
+                    lacking.setdefault(name, lacking[twin])
 
 
 @torch.no_grad()
 def _mean(name: str, tensors: Sequence[Lazy], weights: Sequence[float]) -> Tensor:
-    base, *others = (one.read() for one in tensors)
-    if not base.is_floating_point() or base.itemsize == 1:  # indices, masks, the codes of quantised weights
-        if not all(torch.equal(base, other) for other in others):
-            raise UsageError(f"{name} is {base.dtype} and differs between the policies; only floats have an average")
+    values = [one.read() for one in tensors]
+    base = values[0]
+    if all(torch.equal(base, value) for value in values):
         return base.clone()
-    if 1 in weights:
-        mean = (base, *others)[list(weights).index(1)]
-    else:
-        start = base.to(torch.promote_types(base.dtype, torch.float32))
-        changes = (weight * (other.to(start) - start) for weight, other in zip(weights[1:], others, strict=True))
-        mean = start + sum(changes)
-    mean = mean.to(base.dtype, copy=True).contiguous()
+    if not base.is_floating_point() or base.itemsize == 1:  # indices, masks, the codes of quantised weights
+        raise UsageError(f"{name} is {base.dtype} and differs between the policies; only floats have an average")
+    wide = torch.promote_types(base.dtype, torch.float32)
+    terms = (weight * value.to(wide) for weight, value in zip(weights, values, strict=True) if weight)
+    mean = reduce(torch.add, terms).to(base.dtype).contiguous()  # of one term nothing is added: -0.0 stays
     if not mean.isfinite().all():
         raise UsageError(f"{name} would hold NaN or infinity: a policy does, or {base.dtype} cannot hold its average")
     return mean

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from dra_grpo.cli.tables import CommandParser, table
+from dra_grpo.cli.tables import CommandParser
 from dra_grpo.errors import require
 
-POLICY = "a folder, a Hub name, or `countdown`, the base policy that comes with the package"
 WEIGHT = (
     "share of the trained policy, the base gets the rest; .5,.2 for two of them (default: all alike, the base too)"
 )
@@ -14,7 +13,7 @@ WEIGHT = (
 def run(arguments: list[str]) -> None:
     """Run `dra-grpo merge ARGUMENTS`."""
     parser = CommandParser(prog="dra-grpo merge", description=__doc__)
-    parser.add_argument("base", help=f"a whole policy: {POLICY}")
+    parser.add_argument("base", help="a folder, a Hub name, or `countdown`, the built-in base policy")
     parser.add_argument("trained", nargs="+", help="policies trained from it, or LoRA adapters of it")
     parser.add_argument("--weight", type=shares, metavar="SHARES", help=WEIGHT)
     parser.add_argument("--out", required=True, help="folder to write")
@@ -29,8 +28,8 @@ def run(arguments: list[str]) -> None:
         policies = [str(TASKS[policy].policy) if policy == "countdown" else policy for policy in policies]
     given = chosen.weight or [1 / len(policies)] * len(chosen.trained)
     record = merge(policies, [round(1 - sum(given), 12), *given], chosen.out, overwrite=chosen.overwrite)
-    rows = [[f"{one['weight']:.4g}", one["policy"]] for one in record["policies"]]
-    print(f"{table(['weight', 'policy'], rows)}\n\n{chosen.out}: {record['bytes'] / 1e6:,.1f} MB of weights")
+    terms = (f"{weight:.4g} {policy}" for weight, policy in zip(record["weights"], policies, strict=True))
+    print(f"{chosen.out} = {' + '.join(terms)}  ({record['total_size'] / 1e6:,.1f} MB)")
 
 
 def shares(text: str) -> list[float]:
