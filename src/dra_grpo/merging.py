@@ -28,7 +28,7 @@ TOKENIZER = ["*token*", "vocab.*", "merges.txt", "*.model", "*.tiktoken", "chat_
 COMPANIONS = (["config.json"], ["generation_config.json"], ["*.py"], TOKENIZER)
 """What lies beside the weights: each group is copied from one policy."""
 
-NOT_READ = ["*/*", "*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
+NOT_READ = ["*/*", "consolidated*", "*.bin", "*.pt", "*.pth", "*.gguf", "*.h5", "*.msgpack", "*.onnx"]
 """What the Hub is not asked for."""
 
 PLAIN_LORA = {
