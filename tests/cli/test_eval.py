@@ -46,6 +46,20 @@ def test_the_plot(two_runs):
     assert not (two_runs / "b" / "pass_at_k.svg").exists()
 
 
+def test_several_temperatures(tmp_path, capsys):
+    several = ["eval", "countdown", *SMALL, "--samples", "2", "--temperature", "0,.6", "--out", str(tmp_path)]
+    assert main([*several, "--price-per-gpu-hour", "2"]) == 0
+    printed = capsys.readouterr().out
+    rows = [line.split() for line in printed.splitlines() if line.startswith("countdown")]
+    assert [row[:3] for row in rows[:2]] == [["countdown", "0", "1"], ["countdown,", "exact", "0"]]
+    assert [row[:3] for row in rows[2:]] == [["countdown", "0.6", "2"], ["countdown,", "exact", "0.6"]]
+    assert "greedy, the others are at T: 1 - (1 - g)(1 - pass@(k - 1))" in printed
+    assert "0.00 at 2 a GPU-hour" in printed
+    assert (tmp_path / "temperature-0.6" / "samples" / "countdown.jsonl").exists()
+    assert main(["eval", "compare", str(tmp_path), str(tmp_path), "--metric", "exact_rule_mean"]) == 0
+    assert "countdown T=0.6" in capsys.readouterr().out
+
+
 def test_compare(two_runs, capsys):
     paths = [str(two_runs / "a"), str(two_runs / "b")]
     assert main(["eval", "compare", *paths, "--detect", "2", "--json", str(two_runs / "c.json")]) == 0
@@ -79,6 +93,8 @@ def test_compare(two_runs, capsys):
         (["m", "--tasks", "aime24", "--limit", "0"], "limit 0: expected 1 or more"),
         (["m", "--tasks", "aime24", "--template", "r2"], "unknown template 'r2'; known: r1, qwen-math, paper, plain"),
         (["m", "--tasks", "aime24", "--temperature", "-1"], "temperature=-1.0, top_p=0.95"),
+        (["m", "--tasks", "aime24", "--temperature", "0,x"], "--temperature got '0,x'; expected a number, or several"),
+        (["m", "--tasks", "aime24", "--temperature", "0,-1"], "temperature=-1.0, top_p=0.95"),
         (["m", "--tasks", "aime24", "--engine", "hf"], "argument --engine: invalid choice: 'hf' (choose from "),
         (["m", "--tasks", "aime24", "--engine", "server"], "--engine server and --url go together"),
         (["m", "--tasks", "countdown", "--engine", "server", "--url", "host:1"], "url is 'host:1'; expected an http"),

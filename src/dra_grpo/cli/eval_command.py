@@ -18,6 +18,8 @@ EVAL: dict[str, dict[str, Any]] = {
     "--tasks": {"required": True, "help": "aime24, aime25, amc23, math500, minerva, olympiadbench, gsm8k, countdown"},
     "--samples": {"help": "a problem: N, or 4,aime24=64 (default: 64 for AIME and AMC, 16 for countdown, 4 else)"},
     "--out": {"help": "folder for samples and results (default: runs/eval/ and the model's last part)"},
+    "--temperature": {"help": "one, or several such as 0,.6,1: each in its own folder, and what they come to with the "
+                      "first sample greedy (default: 0.6; 1 for countdown)"},
     "--data": {"nargs": "+", "action": "extend", "default": [], "metavar": "TASK=PATH",
                "help": "local files: jsonl, json, csv, parquet; else the Hub is asked"},
     "--columns": {"help": "which column is the problem, the answer, the id: problem=question,answer=gold for all "
@@ -46,19 +48,24 @@ def run(arguments: list[str]) -> int:
     flags = {f"--{one.name.replace('_', '-')}": _flag(one) for one in fields(EvalSettings) if one.metadata}
     chosen = _parsed("dra-grpo eval", EVAL | flags, arguments)
     plot = not chosen.pop("no_plot")
+    temperatures = _temperatures(chosen.pop("temperature"))
+    chosen["temperature"] = temperatures[0] if len(temperatures) == 1 else None
     settings = _settings(**chosen)
     if plot:
         require("matplotlib", "report", "the plot of pass@k (or leave it out with --no-plot)")
     from dra_grpo.analysis.plots import pass_at_k_plot
     from dra_grpo.evaluation.evaluate import evaluate
     from dra_grpo.evaluation.results import published_table, remarks, results_table
+    from dra_grpo.evaluation.temperatures import EXPLANATION, evaluate_temperatures, temperatures_table
 
+    several = len(temperatures) > 1
     try:
-        results = evaluate(settings)
+        results = evaluate_temperatures(settings, temperatures) if several else evaluate(settings)
     except KeyboardInterrupt:
         print(f"\ninterrupted; the same command goes on from the samples in {settings.out}")
         return 130
-    print("\n".join([table(*results_table(results)), "", *remarks(results)]))
+    shown = temperatures_table(results) if several else results_table(results)
+    print("\n".join([table(*shown), "", *([EXPLANATION, ""] if several else []), *remarks(results)]))
     if published := published_table(results):
         print(f"\n{table(*published)}")
     curves = pass_at_k_plot(results) if plot else None
@@ -126,3 +133,11 @@ def _samples(text: str, tasks: tuple[str, ...]) -> dict[str, int]:
             raise UsageError(f"--samples got {part!r}; expected numbers, also by task of --tasks, such as 4,aime24=64")
         counts |= dict.fromkeys([task] if task else tasks, int(number))
     return counts
+
+
+def _temperatures(text: str | None) -> list[float]:
+    """`0,.6,1` as numbers; none where they are left to the benchmarks."""
+    try:
+        return [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        raise UsageError(f"--temperature got {text!r}; expected a number, or several such as 0,.6,1") from None

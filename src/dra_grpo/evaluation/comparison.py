@@ -7,8 +7,8 @@ import numpy as np
 
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation import statistics
-from dra_grpo.evaluation.results import ProblemResults, Results, Table, TaskResults
-from dra_grpo.evaluation.statistics import Detection, Estimate, estimate, pass_at_k, sign_flip_p
+from dra_grpo.evaluation.results import AT, ProblemResults, Results, Table, TaskResults, clusters
+from dra_grpo.evaluation.statistics import Detection, Estimate, cluster_sums, estimate, pass_at_k, sign_flip_p
 
 GROW = ("coverage", "distinct", "distinct_answers", "exact_distinct", "exact_coverage")
 """Metrics of a problem's n samples together: another n is another metric."""
@@ -80,24 +80,36 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
     """
     names = [name for name in first.tasks if name in second.tasks]
     if not names:
-        raise UsageError(f"no benchmark in common: {', '.join(first.tasks)} and {', '.join(second.tasks)}")
+        found = f"no benchmark in common: {', '.join(first.tasks)} and {', '.join(second.tasks)}"
+        of_several = any(AT in name for name in (*first.tasks, *second.tasks))
+        raise UsageError(f"{found}{'; of several temperatures each has a folder temperature-T' if of_several else ''}")
     if detect is not None and metric != "avg":
         raise UsageError(f"--detect is about avg, not {metric}; leave --metric out")
-    notes: list[str] = []
+    notes = [f"{name}: in one of the two only" for name in first.tasks.keys() ^ second.tasks.keys() if AT in name]
     pairs = {name: _pair(name, first.tasks[name], second.tasks[name], notes) for name in names}
-    values = {name: _values(name, pair, metric) for name, pair in pairs.items()}
+    values = {}
+    for name, pair in pairs.items():
+        try:
+            values[name] = _values(name, pair, metric)
+        except UsageError as error:  # of several temperatures, greedy decoding lacks what needs more than one sample
+            if AT not in name:
+                raise
+            notes.append(str(error))
+    if not values:
+        raise UsageError(notes[-1])
     exact = metric.startswith("exact_")  # two models alike on every problem are alike, whatever the problems
-    p_values = [sign_flip_p(after - before) for before, after in values.values()]
+    labels = {name: clusters(pairs[name][0]) for name in values}
+    p_values = [sign_flip_p(cluster_sums(after - before, labels[name])) for name, (before, after) in values.items()]
     ends = None if exact or statistics.bounds(metric) is None else (-1.0, 1.0)
     tasks = {}
     for (name, (before, after)), p, p_holm in zip(values.items(), p_values, statistics.holm(p_values), strict=True):
         counts = [([row.correct for row in side], [row.samples for row in side]) for side in reversed(pairs[name])]
         noise = statistics.spread(*counts) if metric == "avg" else None
-        means = before.mean().item(), after.mean().item(), estimate(after - before, ends)
+        means = before.mean().item(), after.mean().item(), estimate(after - before, ends, labels[name])
         samples = [side[0].samples for side in pairs[name]]
         need = None if detect is None else statistics.detection(detect, noise)
         tasks[name] = Difference(len(before), samples, *means, p, p_holm, noise and noise.stderr, need)
-    return Comparison(metric, tasks, _average(tasks, values), notes)
+    return Comparison(metric, tasks, _average(tasks, values, labels), notes)
 
 
 def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) -> list[list[ProblemResults]]:
@@ -134,15 +146,24 @@ def _values(name: str, pair: Sequence[Sequence[ProblemResults]], metric: str) ->
     return [np.array([row.metrics[own] for row in side]) for side, own in zip(pair, names, strict=True)]
 
 
-def _average(tasks: dict[str, Difference], values: dict[str, list[np.ndarray]]) -> Difference | None:
-    """Over benchmarks, each counting the same; the test weighs each problem as the mean does."""
+def _average(
+    tasks: dict[str, Difference], values: dict[str, list[np.ndarray]], labels: dict[str, list[str]]
+) -> Difference | None:
+    """Over benchmarks, each counting the same; the test weighs each problem as the mean does.
+
+    None of one benchmark, nor where one stands there at several temperatures.
+    """
     count = len(tasks)
-    if count < 2:
+    if count < 2 or len({name.partition(AT)[0] for name in tasks}) < count:
         return None
-    weighted = np.concatenate([(after - before) / len(before) / count for before, after in values.values()])
+    weighted = np.concatenate(
+        [cluster_sums(after - before, labels[name]) / len(before) / count for name, (before, after) in values.items()]
+    )
     first, second = (sum(getattr(task, side) for task in tasks.values()) / count for side in ("first", "second"))
     difference = statistics.average([task.difference for task in tasks.values()])
-    return Difference(len(weighted), [], first, second, difference, sign_flip_p(weighted))
+    return Difference(
+        sum(task.problems for task in tasks.values()), [], first, second, difference, sign_flip_p(weighted)
+    )
 
 
 def comparison_table(comparison: Comparison) -> Table:

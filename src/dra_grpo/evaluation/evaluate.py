@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -13,13 +13,13 @@ from torch import Tensor
 
 from dra_grpo.cost import cost
 from dra_grpo.errors import UsageError, require
-from dra_grpo.evaluation.benchmarks import BENCHMARKS, TEMPLATES, Problem, load_problems
-from dra_grpo.evaluation.exact import exact_probabilities, exact_results
-from dra_grpo.evaluation.results import ProblemResults, Results, TaskResults, problem_metrics
+from dra_grpo.evaluation.benchmarks import BENCHMARKS, TEMPLATES, Problem, Problems, load_problems
+from dra_grpo.evaluation.exact import exact_probabilities, exact_results, number_sets
+from dra_grpo.evaluation.results import ProblemResults, Results, TaskResults, estimates, problem_metrics
 from dra_grpo.evaluation.samples import SampleFile, all_requests, claim, samples_file
 from dra_grpo.evaluation.scoring import score
 from dra_grpo.evaluation.settings import EvalSettings
-from dra_grpo.evaluation.statistics import average, bounds, estimate, spread
+from dra_grpo.evaluation.statistics import average, spread
 from dra_grpo.files import locked, write_json, write_json_lines
 from dra_grpo.grading.answers import check_golds
 from dra_grpo.registry import load_path
@@ -32,17 +32,30 @@ def evaluate(settings: EvalSettings) -> Results:
     Raises:
         UsageError: data, model or server cannot be had, or the folder holds samples of other settings.
     """
+    return evaluate_problems(settings, load(settings), engine_of(settings))
+
+
+def load(settings: EvalSettings) -> dict[str, Problems]:
+    """task -> its problems, whose golds can be graded."""
     loaded = {
         task: load_problems(BENCHMARKS[task], settings.data.get(task), settings.columns_of(task), settings.limit)
         for task in settings.tasks
     }
+    for task, found in loaded.items():
+        found.notes.extend([] if task == "countdown" else _check_golds(task, found.problems))
+    return loaded
+
+
+def engine_of(settings: EvalSettings) -> Callable[[], Any]:
+    """What loads the engine when it is first asked for: grading what is there already needs none."""
+    return cache(
+        lambda: load_path(f"{__package__}.{settings.engine}_sampler:{settings.engine.title()}Sampler")(settings)
+    )
+
+
+def evaluate_problems(settings: EvalSettings, loaded: Mapping[str, Problems], engine: Callable[[], Any]) -> Results:
+    """`evaluate` with problems and engine at hand, which evaluations at several temperatures share."""
     notes = [note for found in loaded.values() for note in found.notes]
-    notes += [note for task in settings.tasks if task != "countdown" for note in _check_golds(task, loaded[task][0])]
-
-    @cache
-    def engine() -> Any:  # grading what is there already needs none
-        return load_path(f"{__package__}.{settings.engine}_sampler:{settings.engine.title()}Sampler")(settings)
-
     with locked(settings.out, "evaluation", "--out"):
         asked = {task: {"problems": found.digest, **settings.asked(task)} for task, found in loaded.items()}
         claim(settings.out, settings.identity, asked)
@@ -52,9 +65,13 @@ def evaluate(settings: EvalSettings) -> Results:
             exact: dict[str, Tensor] = {}
             if task == "countdown" and settings.engine == "transformers":
                 asked_of = [countdown.Problem.from_prompt(problem.text) for problem in problems]
+                temperature, top_p = settings.decoding(task).temperature, settings.decoding(task).top_p
                 try:
-                    accepted = exact_probabilities(engine().model, engine().tokenizer, asked_of)
-                    exact = exact_results(accepted, settings.count(task))
+                    if top_p < 1:
+                        raise UsageError(f"they are of all tokens, and top_p is {top_p:g}; take --top-p 1")
+                    sampled = engine().model, engine().tokenizer, asked_of
+                    accepted = exact_probabilities(*sampled, temperatures=(temperature,))
+                    exact = exact_results(accepted, settings.count(task), temperature=temperature)
                 except UsageError as error:
                     notes.append(f"{task}: no exact results: {error}")
             tasks[task] = _task(task, problems, files[task], exact, settings)
@@ -106,15 +123,23 @@ def _task(
     for place, one in enumerate(scored):
         if one.correct is not None:
             own = problem_metrics(one, rng) | {f"exact_{name}": values[place].item() for name, values in exact.items()}
-            rows.append(ProblemResults(one.problem.id, one.digest, len(one.samples), sum(one.correct), own))
+            counts = len(one.samples), sum(one.correct)
+            rows.append(ProblemResults(one.problem.id, one.digest, *counts, own, _cluster(task, one.problem)))
     noise = spread(([row.correct for row in rows], [row.samples for row in rows]))
     return TaskResults(
         problems=len(rows),
         samples=settings.count(task),
         unscorable=[one.problem.id for one in scored if one.correct is None],
         asked={**settings.asked(task), "extract": settings.extract},
-        metrics={name: estimate([row.metrics[name] for row in rows], bounds(name)) for name in rows[0].metrics},
+        metrics=estimates(rows, rows[0].metrics),
         stderr_samples=noise and noise.stderr,
         grades=dict(sorted(Counter(how for one in scored for how in one.hows).items())),
         per_problem=rows,
     )
+
+
+def _cluster(task: str, problem: Problem) -> str:
+    """What a problem shares with those that are not independent of it: Countdown's set of numbers, else its id."""
+    if task != "countdown":
+        return problem.id
+    return ",".join(map(str, number_sets([countdown.Problem.from_prompt(problem.text)])[0]))

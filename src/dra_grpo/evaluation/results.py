@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import hypot, isnan, nan, sqrt
 from pathlib import Path
@@ -13,7 +14,7 @@ from dra_grpo.cost import cost_line
 from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.benchmarks import PAPER_FIVE
 from dra_grpo.evaluation.scoring import Scored
-from dra_grpo.evaluation.statistics import Estimate, majority, pass_at_k
+from dra_grpo.evaluation.statistics import Estimate, bounds, estimate, majority, pass_at_k
 from dra_grpo.files import read_json
 
 Table = tuple[list[str], list[list[object]]]
@@ -22,6 +23,9 @@ Table = tuple[list[str], list[list[object]]]
 PUBLISHED = Path(__file__).with_name("published.json")
 """Averages over AIME24, AMC23, MATH-500, Minerva and OlympiadBench of 1.5B models: model, points, samples a problem
 (null: not said), source."""
+
+AT = " T="
+"""Between a benchmark's name and the temperature, where results are of several."""
 
 ONE_SAMPLE_STDERR = 2.06 / sqrt(2)
 """Standard error in points of an average of the five with one sample a problem, for these very problems: that of the
@@ -38,6 +42,7 @@ class ProblemResults:
         samples: how many, n.
         correct: how many are right.
         metrics: name -> what it is of this problem.
+        cluster: problems with the same one are not independent; None: this one is.
     """
 
     id: str
@@ -45,6 +50,7 @@ class ProblemResults:
     samples: int
     correct: int
     metrics: dict[str, float]
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,17 @@ def problem_metrics(one: Scored, rng: np.random.Generator) -> dict[str, float]:
         "distinct_answers" if one.solutions is None else "distinct": len(votes),
         "tokens": sum(sample.tokens for sample in one.samples) / n,
     }
+
+
+def clusters(rows: Sequence[ProblemResults]) -> list[str]:
+    """The cluster of each problem, or its id: `estimate`'s labels."""
+    return [row.cluster or row.id for row in rows]
+
+
+def estimates(rows: Sequence[ProblemResults], names: Iterable[str]) -> dict[str, Estimate]:
+    """Metrics of problems -> those of their benchmark."""
+    labels = clusters(rows)
+    return {name: estimate([row.metrics[name] for row in rows], bounds(name), labels) for name in names}
 
 
 def results_table(results: Results) -> Table:

@@ -56,10 +56,10 @@ class EvalSettings:
     data: Mapping[str, Path] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     price: float | None = None
+    temperature: float | None = None
     limit: int | None = _option(None, "the first so many problems of each task")
     engine: str = _option("transformers", "what draws the samples", "transformers", "vllm", "server")
     template: str | None = _option(None, "r1, qwen-math, paper or plain (default: r1; plain for countdown)")
-    temperature: float | None = _option(None, "default: 0.6; 1 for countdown")
     top_p: float | None = _option(None, "default: 0.95; 1 for countdown")
     max_new_tokens: int | None = _option(None, "default: 32768; 64 for countdown")
     extract: str = _option("boxed", "where answers stand; lenient: not only in boxes", "boxed", "lenient")

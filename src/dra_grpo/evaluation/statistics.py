@@ -73,16 +73,26 @@ def estimate(
         raise UsageError(f"an estimate of {len(values)} values got {len(labels)} cluster labels; expected one a value")
     mean = float(values.mean())
     lowest, highest = bounds or (mean, mean)
-    sums: dict[Hashable, float] = {}
-    for label, residual in zip(labels, values - mean, strict=True):
-        sums[label] = sums.get(label, 0.0) + residual
-    distances, count = np.array(list(sums.values())), len(sums)
+    distances = cluster_sums(values - mean, labels)
+    count = len(distances)
     if np.abs(distances).max() <= 1e-12 * np.abs(values).max():  # alike but for rounding
         share = binomtest(0, count).proportion_ci(method="exact").high
         return Estimate(mean, mean - share * (mean - lowest), mean + share * (highest - mean), 0.0)
     error = sqrt(count / (count - 1) * float(distances @ distances)) / len(values)
     low, high = (float(end) for end in t.interval(0.95, count - 1, mean, error))
     return Estimate(mean, *((low, high) if bounds is None else (max(low, lowest), min(high, highest))), error)
+
+
+def cluster_sums(values: Any, clusters: Sequence[Hashable]) -> np.ndarray:
+    """The sum over each cluster, (C,), in the order of first appearance.
+
+    >>> cluster_sums([1.0, 2.0, 4.0], ["a", "b", "a"])
+    array([5., 2.])
+    """
+    sums: dict[Hashable, float] = {}
+    for label, value in zip(clusters, values, strict=True):
+        sums[label] = sums.get(label, 0.0) + value
+    return np.array(list(sums.values()))
 
 
 def average(parts: Sequence[Estimate]) -> Estimate:
@@ -244,7 +254,8 @@ def sign_flip_p(differences: Any) -> float:
     All sign patterns up to 13 problems that differ, 9,999 random ones beyond.
 
     Args:
-        differences: (M,) of the two models, each weighted as in the mean in question.
+        differences: (M,) of the two models, each weighted as in the mean in question; of problems that are not
+            independent their `cluster_sums`.
 
     >>> sign_flip_p([0.5, 0.25, 0.25, 0.0])
     0.25
