@@ -50,6 +50,8 @@ class RunConfig:
         price_per_gpu_hour: what a GPU-hour costs, in the currency you think in; None: no money is shown.
         evaluation_split: "validation" or "test", the held-out problems that base and trained policy are evaluated on.
         evaluation_problems: how many; 0: no evaluation.
+        validation_problems: those of the curves, evaluated as eval_strategy says while it trains: of Countdown's
+            validation split, or so many of the data set's problems, which are then not trained on.
         samples_every: steps between two saved samples.
         resume: go on from the newest whole checkpoint of `output_dir`.
         overwrite: start anew where `output_dir` holds a run.
@@ -68,6 +70,7 @@ class RunConfig:
     price_per_gpu_hour: float | None = None
     evaluation_split: str = "test"
     evaluation_problems: int = 500
+    validation_problems: int = 200
     samples_every: int = 10
     resume: bool = False
     overwrite: bool = False
@@ -81,6 +84,7 @@ class RunConfig:
         least = {
             "samples_every": 1,
             "evaluation_problems": 0,
+            "validation_problems": 1,
             "processes": 1,
             "server_gpus": 0,
             "price_per_gpu_hour": 0,

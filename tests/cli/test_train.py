@@ -19,6 +19,7 @@ from dra_grpo.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 FEW = ["--max_steps", "6", "--save_steps", "2", "--per_device_train_batch_size", "16", "--evaluation_problems", "20",
+       "--eval_steps", "2", "--validation_problems", "20", "--load_best_model_at_end",
        "--model_init_kwargs", '{"use_cache": true}']  # fmt: skip
 TIMES = ("seconds", "time", "runtime", "per_second", "share_of_step")
 
@@ -54,7 +55,7 @@ def whole(tmp_path_factory):
 
 def test_a_run_leaves_everything(whole):
     out, finished = whole
-    assert [line["step"] for line in metrics(out)] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in metrics(out)] == [0, 1, 2, 2, 3, 4, 4, 5, 6, 6]
     evaluation = json.loads((out / "eval.json").read_text())
     for side in ("base", "trained"):
         for figure in ("pass@1", "pass@16", "distinct", "coverage"):
@@ -131,7 +132,8 @@ def test_a_run_is_not_written_over(whole, capsys):
             "training stopped: You have set `use_liger_kernel`",
             marks=pytest.mark.skipif(find_spec("liger_kernel") is not None, reason="liger-kernel is installed"),
         ),
-        (["--eval_strategy", "steps", "--eval_steps", "1"], "eval_strategy is 'steps', which is not read here"),
+        (["--eval_steps", "3"], "save_steps is 2 and eval_steps 3, but a best step must be saved; set --save_steps 3"),
+        (["--metric_for_best_model", "gredy"], "metric_for_best_model is 'gredy'; did you mean 'greedy'?"),
         (["--model_name_or_path", "docs"], "model 'docs' cannot be loaded: "),
         (["--reward_weights", "1", "2"], "the trainer cannot be built: Number of reward weights (2) must match"),
     ],
@@ -142,7 +144,7 @@ def test_what_is_not_here_is_said_in_one_line(tmp_path, capsys, flags, message):
 
 @pytest.mark.parametrize("damaged", [None, "optimizer.pt"])
 def test_a_run_killed_after_its_last_step(whole, tmp_path, damaged):
-    """It takes no other step; where a full disk cut the last checkpoint short, it takes the last two again."""
+    """It takes no other step; where a full disk cut the last checkpoint short, it goes on from the best step's."""
     out = tmp_path / "run"
     shutil.copytree(whole[0], out)
     for lost in ("eval.json", "report.html", "model.safetensors"):
@@ -153,7 +155,8 @@ def test_a_run_killed_after_its_last_step(whole, tmp_path, damaged):
     finished = train(out, "--resume")
     assert finished.returncode == 0, finished.stderr[-3000:]
     assert (f"note: {out}/checkpoint-6 is passed over: {damaged} is damaged" in finished.stdout) is bool(damaged)
-    assert f"note: going on from {out}/checkpoint-{4 if damaged else 6}\n" in finished.stdout
+    best = json.loads((whole[0] / "eval.json").read_text())["best"]["step"]
+    assert f"note: going on from {out}/checkpoint-{best if damaged else 6}\n" in finished.stdout
     assert "missing keys" not in finished.stderr, "tied weights are in the checkpoint under one name"
     assert metrics(out) == metrics(whole[0])
     assert json.loads((out / "eval.json").read_text()) == json.loads((whole[0] / "eval.json").read_text())
@@ -186,3 +189,13 @@ def test_a_stopped_run_goes_on_to_the_same_numbers(whole, tmp_path, stop):
     assert json.loads((out / "eval.json").read_text()) == json.loads((whole[0] / "eval.json").read_text())
     samples = [(directory / "samples.jsonl").read_text() for directory in (out, whole[0])]
     assert samples[0] == samples[1]
+
+
+def test_curves_change_no_number_of_the_run(whole, tmp_path):
+    """No random number is drawn, and nothing is left in another mode."""
+    off = ["--eval_strategy", "no", "--load_best_model_at_end", "false"]
+    plain = tmp_path / "plain"
+    finished = train(plain, *off)
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    steps = [line for line in metrics(whole[0]) if "reward" in line]
+    assert metrics(plain) == steps

@@ -223,8 +223,12 @@ def test_options_go_with_their_choice_and_stay_where_it_is_only_said_again(
         ("seed: 1", ["--seed.x", "2"], r"^seed is \{'x': 2\}; expected int$"),
         ("resume_from_checkpoint: runs/a", [], "is not read here: use --resume, which goes on from"),
         ("method: dra", ["--resume_from_checkpoint", "true"], "^resume_from_checkpoint is 'true', .* use --resume"),
-        ("do_eval: true", [], "^do_eval is True, which is not read here: nothing is evaluated while it trains"),
-        ("save_strategy: best", [], "^save_strategy is 'best'; expected no, steps or epoch$"),
+        ("do_eval: true", [], "^do_eval is True, which is not read here: eval_strategy says when it evaluates$"),
+        ("save_strategy: bets", [], "^save_strategy is 'bets'; did you mean 'best'\\?$"),
+        ("metric_for_best_model: gredy", ["--eval_strategy", "steps"], "is 'gredy'; did you mean 'greedy'\\?$"),
+        ("metric_for_best_model: temperature", ["--load_best_model_at_end"], "is 'temperature'; known: mean, greedy"),
+        ("eval_steps: 20", ["--load_best_model_at_end"], "^save_steps is 500 and eval_steps 20, .* --save_steps 20$"),
+        ("validation_problems: 0", [], "^validation_problems is 0; expected at least 1$"),
         ("data_seed: 1", [], "^data_seed is 1, which is not read here: TRL draws the order"),
         ("system_prompt: Think.", [], "^system_prompt is 'Think.', but task 'countdown' has its own problems"),
         ("dataset_name: a.csv", [], "task 'countdown' has its own problems; add `task: dataset`"),
@@ -262,3 +266,31 @@ def test_what_is_wrong_is_said_in_one_line(recipes, text, flags, message):
 def test_what_is_wrong_in_an_extended_file_is_said_of_that_file(recipes, extended, message):
     with pytest.raises(UsageError, match=message):
         parse_settings(["--config", recipes(**extended, a="extends: b.yaml"), *CPU])
+
+
+OWN = ["--task", "dataset", "--dataset_name", "a.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ([], ("no", None, None, None)),
+        (["--load_best_model_at_end"], ("steps", 500, "mean", True)),
+        (["--save_strategy", "best", "--eval_steps", "9"], ("steps", 9, "mean", True)),
+        (["--load_best_model_at_end", "--metric_for_best_model", "rarely_solved"],
+         ("steps", 500, "rarely_solved", False)),
+        (["--eval_strategy", "steps", "--eval_steps", "9"], ("steps", 9, None, None)),
+        (["--load_best_model_at_end", *OWN], ("steps", 500, "correct", True)),
+        (["--load_best_model_at_end", *OWN, "--reward_funcs", "a", "b"], ("steps", 500, "reward", True)),
+        (["--load_best_model_at_end", *OWN, "--metric_for_best_model", "eval_pass@8"], ("steps", 500, "pass@8", True)),
+        (["--load_best_model_at_end", *OWN, "--metric_for_best_model", "rewards/a/mean"],
+         ("steps", 500, "rewards/a/mean", True)),
+        (["--eval_strategy", "epoch", "--save_strategy", "epoch", "--load_best_model_at_end"],
+         ("epoch", None, "mean", True)),
+    ],
+)  # fmt: skip
+def test_early_stopping_is_one_flag(flags, expected):
+    args = parse_settings([*flags, *CPU]).training
+    found = (args.eval_strategy, args.eval_steps, args.metric_for_best_model, args.greater_is_better)
+    assert found == expected
+    assert args.per_device_eval_batch_size % args.num_generations == 0

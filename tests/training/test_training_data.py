@@ -147,4 +147,4 @@ def test_a_column_of_several_kinds_reaches_the_rewards_as_it_is(tmp_path, values
     file.write_text("".join(json.dumps({"prompt": "?", "level": value}) + "\n" for value in values))
     few = ["--num_generations", "2", "--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "1"]
     chosen = settings("--task", "dataset", "--dataset_name", str(file), "--prompt_format", "text", *few)
-    assert training_data(chosen, [], None)["level"][:] == values
+    assert training_data(chosen, [], None)[0]["level"][:] == values

@@ -26,7 +26,7 @@ REFERENCE = Path(__file__).parents[1] / "recipes" / "countdown.reference.json"
 
 FREE = {f"{kind}{more}" for kind in ("method", "embedder") for more in ("", "_options")} | {
     "embed", "answer", "seed", "output_dir", "report_to", "logging_steps", "save_steps", "save_total_limit",
-    "samples_every", "price_per_gpu_hour",
+    "samples_every", "price_per_gpu_hour", "validation_problems", "eval_strategy", "eval_steps", "eval_on_start",
 }  # fmt: skip
 """Settings in which a run may differ from the plain GRPO that it is compared with."""
 

@@ -12,7 +12,7 @@ from dra_grpo.evaluation.one_rule import verdict
 from dra_grpo.training.budget import batch_rows, rehearse
 from dra_grpo.training.directory import is_main_process
 from dra_grpo.training.memory import GIB, estimate, model_shape
-from dra_grpo.training.model_card import result_rows, title
+from dra_grpo.training.model_card import best_line, result_rows, title
 from dra_grpo.training.settings import Settings, parse_settings
 
 
@@ -48,6 +48,8 @@ def run(arguments: list[str]) -> int:
 
 def _print_results(results: dict[str, Any]) -> None:
     """What the run came to."""
+    if "best" in results:
+        print(f"\nThe trained policy's weights are {best_line(results['best'])}")
     if "trained" in results:
         rows = table(["result", "base", "trained", "trained - base"], result_rows(results))
         print(f"\n{title(results)}\n\n{rows}\n\n{verdict(results)}")

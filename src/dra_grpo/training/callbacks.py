@@ -20,15 +20,18 @@ GROUPS_SAVED = 8
 SHOWN = {"reward": "dra/raw_reward", "SMI": "dra/smi", "distinct": "dra/distinct_completions"}
 """What is shown while a run goes on -> the diagnostic."""
 
+VALIDATION = ("greedy", "pass@16", "mean", "correct", "reward")
+"""What is shown of an evaluation, where it has it."""
+
 
 @dataclass(eq=False)
 class MetricsWriter(TrainerCallback):
-    """Appends each logged step to `metrics.jsonl`, flushed, so that a kill loses no finished step."""
+    """Appends each logged step and evaluation to `metrics.jsonl`, flushed, so that a kill loses no finished step."""
 
     file: Path
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **more: Any) -> None:
-        if "reward" in logs:
+        if "reward" in logs or any(name.startswith("eval_") for name in logs):
             known = {k: v for k, v in logs.items() if isinstance(v, str) or (v is not None and math.isfinite(v))}
             append_json_lines(self.file, [{"step": state.global_step, **dict.fromkeys(logs), **known}])
 
@@ -86,6 +89,11 @@ class Progress(TrainerCallback):
         if self.bar.disable and self.tenths > before:
             numbers = "".join(f", {name} {value}" for name, value in shown.items())
             print(f"train: step {state.global_step} of {state.max_steps}{numbers}", file=sys.stderr, flush=True)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any = None, **more: Any) -> None:
+        found = [f"{name} {metrics[f'eval_{name}']:.3f}" for name in VALIDATION if f"eval_{name}" in metrics]
+        with tqdm.external_write_mode():
+            print(f"validation: step {state.global_step}, {', '.join(found)}", file=sys.stderr, flush=True)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
         self.bar.close()

@@ -14,13 +14,18 @@ from dra_grpo.grading.answers import check_golds
 from dra_grpo.registry import UnknownName, load_path
 from dra_grpo.rewards import REWARDS, AccuracyReward
 from dra_grpo.tasks import TASKS
-from dra_grpo.tasks.data import TAKEN
+from dra_grpo.tasks.data import TAKEN, subset
 from dra_grpo.training.directory import note
 from dra_grpo.training.settings import Settings
 
 
-def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tokenizer: Any) -> Dataset:
+def training_data(
+    settings: Settings, rewards: Sequence[Callable[..., Any]], tokenizer: Any
+) -> tuple[Dataset, Dataset | None]:
     """The task's rows that `rewards` can judge and whose prompts are short enough; says how many are not.
+
+    Returns:
+        Those to train on, and those that it is evaluated on meanwhile; None without `eval_strategy`.
 
     Raises:
         UsageError: as the functions below.
@@ -30,8 +35,32 @@ def training_data(settings: Settings, rewards: Sequence[Callable[..., Any]], tok
     kept = fitting(rows, tokenizer, longest, settings.training.chat_template_kwargs)  # type: ignore[arg-type]
     if len(kept) < len(rows):
         note(f"{len(rows) - len(kept)} of {len(rows)} problems left out: prompts of more than {longest} tokens")
+    validation = []
+    if settings.training.eval_strategy != "no":
+        kept, validation = held_out(kept, settings)
     check_count(len(kept), settings)
-    return Dataset.from_list(kept, on_mixed_types="use_json")  # a column may hold numbers beside texts
+    data = partial(Dataset.from_list, on_mixed_types="use_json")  # a column may hold numbers beside texts
+    return data(kept), data(validation) if validation else None
+
+
+def held_out(rows: list[dict[str, Any]], settings: Settings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows to train on, and `validation_problems` to evaluate on meanwhile, which share no prompt.
+
+    Countdown has a split for them. Of a data set they are those that `subset` draws, the same ones whatever else is
+    set, and are taken out of the training rows.
+
+    Raises:
+        UsageError: more than there are.
+    """
+    count, task = settings.run.validation_problems, TASKS[settings.run.task]
+    if task.name != "dataset":
+        return rows, task.rows("validation", count, **settings.run.task_options)
+    if count >= len(rows):
+        raise UsageError(f"validation_problems is {count}, but there are {len(rows)} problems in all; hold out fewer")
+    places = subset([row["prompt"] for row in rows], count, settings.dataset.subset_seed)
+    taken = [rows[place] for place in places]
+    prompts = {repr(row["prompt"]) for row in taken}
+    return [row for row in rows if repr(row["prompt"]) not in prompts], taken
 
 
 def check_count(problems: int, settings: Settings) -> None:

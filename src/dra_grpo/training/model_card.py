@@ -12,26 +12,38 @@ BY_RULE = {"pass@1": "greedy", "pass@16": "pass@16 by the rule", "mean": "mean o
 """Figures under the rule that are shown -> what they are called."""
 
 
-def write_card(directory: RunDirectory, settings: Settings, resolved: str) -> None:
+def write_card(directory: RunDirectory, settings: Settings, resolved: str, best: dict[str, Any] | None = None) -> None:
     """Write `README.md` beside the weights: method, options, base policy, settings, and results where there are any.
 
     Args:
         directory: the run's.
         settings: the run's.
         resolved: the settings as YAML that `--config` takes.
+        best: the step that the weights come from, as `best_step` says it; None: the last.
     """
     run, dra, base = settings.run, settings.dra, settings.model.model_name_or_path
     on_hub = f"base_model: {base}\n" if base and model_folder(base) is None else ""
     policy = f"`{base}`" if base else f"the base policy of task `{run.task}`"
     data = f"`{settings.dataset.dataset_name}`" if settings.dataset.dataset_name else f"task `{run.task}`"
     options = ", ".join(f"`{name}: {value}`" for name, value in dra.method_options.items()) or "its default options"
+    step = f" The weights are {best_line(best)}." if best else ""
     write_whole(
         directory.card,
         f"---\nlibrary_name: transformers\ntags: [trl, grpo, dra-grpo]\n{on_hub}---\n\n"
         f"# {directory.path.resolve().name}\n\n"
         f"Trained from {policy} on {data} with TRL's GRPO and dra-grpo {__version__}: method `{dra.method}` with "
-        f"{options}.\n{results_table(read_json(directory.evaluation))}\n## Settings\n\n```yaml\n{resolved}```\n",
+        f"{options}.{step}\n{results_table(read_json(directory.evaluation))}\n## Settings\n\n```yaml\n{resolved}```\n",
     )
+
+
+def best_line(best: dict[str, Any]) -> str:
+    """`best_step` in words.
+
+    >>> best_line({"step": 75, "metric": "mean", "value": 0.861, "base": 0.87})
+    'those of step 75, the best by validation mean: 0.861; the base policy has 0.870'
+    """
+    base = "" if best["base"] is None else f"; the base policy has {best['base']:.3f}"
+    return f"those of step {best['step']}, the best by validation {best['metric']}: {best['value']:.3f}{base}"
 
 
 def results_table(evaluation: dict[str, Any]) -> str:

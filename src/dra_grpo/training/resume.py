@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from dra_grpo.errors import one_line
-from dra_grpo.files import read_json
+from dra_grpo.files import read_json, write_json
 from dra_grpo.training.directory import RunDirectory, checkpoint_step, note
 
 
@@ -71,10 +71,20 @@ def newest_whole(directory: RunDirectory, args: Any, processes: int) -> Path | N
         fault = damage(checkpoint, states, model_only=args.save_only_model)
         if fault is None:
             note(f"going on from {checkpoint}")
+            find_best_here(checkpoint)
             return checkpoint
         note(f"{checkpoint} is passed over: {fault}")
     note(f"{directory.path} holds no whole checkpoint; starting from step 1")
     return None
+
+
+def find_best_here(checkpoint: Path) -> None:
+    """Have a checkpoint name the best one beside it, also where the run's folder was moved or copied."""
+    file = checkpoint / "trainer_state.json"
+    state = read_json(file)
+    best = state.get("best_model_checkpoint")
+    if best and best != str(here := checkpoint.parent / Path(best).name):
+        write_json(file, {**state, "best_model_checkpoint": str(here)})
 
 
 def go_on(trainer: Any, checkpoint: Path) -> None:
@@ -89,12 +99,8 @@ def go_on(trainer: Any, checkpoint: Path) -> None:
         note("--resume is not exact here: the checkpoint lies between two generations, which are not saved")
     if args.save_only_model:
         note("--resume is not exact here: save_only_model left no optimiser, schedule or random state to go on with")
+    args.eval_on_start = False  # it was, when the run began
     skip_epochs(trainer, step)
-    # Weights that are tied to saved ones are not missing.
-    warn, tied = trainer._issue_warnings_after_load, getattr(trainer.model, "all_tied_weights_keys", {})
-    trainer._issue_warnings_after_load = lambda loaded: warn(
-        loaded._replace(missing_keys=[key for key in loaded.missing_keys if key not in tied])
-    )
     if step >= read_json(checkpoint / "trainer_state.json")["max_steps"]:
         # Trainer counts steps only after it has taken one, and would take one too many.
         trainer._run_epoch = lambda **_: None

@@ -17,11 +17,12 @@ from dra_grpo.hub import model_folder
 from dra_grpo.tasks import TASKS
 from dra_grpo.training.callbacks import CostMeter, MetricsWriter, Progress, SamplesWriter
 from dra_grpo.training.data import dra_config, reward_functions, training_data
-from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes
+from dra_grpo.training.directory import RunDirectory, checkpoint_step, is_main_process, launched_processes, note
 from dra_grpo.training.faults import in_one_line
 from dra_grpo.training.model_card import write_card
 from dra_grpo.training.resume import broken, go_on, newest_whole
 from dra_grpo.training.settings import Settings
+from dra_grpo.training.validation import best_step
 
 NOT_COMPARED = {"output_dir", "samples_every", "report_to", "logging_dir", "price_per_gpu_hour", "server_gpus"}
 """Settings that may differ when a run is resumed: they do not change its numbers."""
@@ -60,11 +61,13 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
         if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
             directory.clear()
         directory.begin(resolved, settings.training.seed, processes)
-        directory.cut_back(checkpoint_step(checkpoint) if checkpoint else 0)
+        directory.cut_back(checkpoint_step(checkpoint) if checkpoint else -1)
         meter.write()
         samples = SamplesWriter(directory.samples, settings.run.samples_every, trainer)
         for callback in (MetricsWriter(directory.metrics), samples, meter, Progress()):
             trainer.add_callback(callback)
+    if trainer.eval_dataset is not None and settings.run.evaluation_split == "validation":
+        note("the curves' problems are among the final evaluation's, which evaluation_split takes from validation too")
     base = evaluate(trainer, settings)
     if checkpoint:
         go_on(trainer, checkpoint)
@@ -74,9 +77,10 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
     trained = evaluate(trainer, settings)
     if not main:
         return {}
-    results: dict[str, Any] = {}
+    best = best_step(trainer)
+    results: dict[str, Any] = {"best": best} if best else {}
     if base and trained:
-        results = {
+        results |= {
             "task": settings.run.task,
             "split": settings.run.evaluation_split,
             "problems": settings.run.evaluation_problems,
@@ -84,7 +88,7 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
             **compared(base, trained),
         }
         write_json(directory.evaluation, results)
-    write_card(directory, settings, resolved)
+    write_card(directory, settings, resolved, best)
     return {**results, "cost": meter.write()}
 
 
@@ -118,7 +122,7 @@ def build_trainer(settings: Settings) -> Any:
     from transformers.utils.logging import disable_progress_bar
     from trl import get_peft_config, get_quantization_config
 
-    from dra_grpo.engines.trl import DRAGRPOTrainer
+    from dra_grpo.training.trainer import ExactValidation, SampledValidation
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
@@ -136,11 +140,13 @@ def build_trainer(settings: Settings) -> Any:
         **(settings.training.model_init_kwargs or {}),  # type: ignore[dict-item]
     }
     with in_one_line("the trainer cannot be built", args.model_init_kwargs):
-        trainer = DRAGRPOTrainer(
+        training, validation = training_data(settings, rewards, tokenizer)
+        trainer = (ExactValidation if settings.run.task == "countdown" else SampledValidation)(
             model=model,
             reward_funcs=rewards,
             args=args,
-            train_dataset=training_data(settings, rewards, tokenizer),
+            train_dataset=training,
+            eval_dataset=validation,
             processing_class=tokenizer,
             quantization_config=get_quantization_config(settings.model),
             peft_config=get_peft_config(settings.model),

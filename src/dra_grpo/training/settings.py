@@ -13,6 +13,7 @@ from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.fields import TABLES, check_values, default, field_types, fitted, members
 from dra_grpo.training.hardware import check_processes, force_cpu
 from dra_grpo.training.recipe_file import layered, merged, read_recipe, refuse_unknown, yaml_value
+from dra_grpo.training.validation import fitted_validation
 
 if TYPE_CHECKING:
     from trl import GRPOConfig, ModelConfig
@@ -66,8 +67,10 @@ class Settings:
             lines.append("evaluation_problems without effect: task 'dataset' is evaluated by `dra-grpo eval` alone")
         for start, switch in TABLES["needs"].items():
             idle = sorted(name for name in self.given if name.startswith(start))
-            if idle and switch not in forced and values[switch] in (None, False, [], ["none"]):
-                lines.append(f"{', '.join(idle)} without effect: {switch} is {values[switch]}")
+            if idle and switch not in forced and values[switch] in (None, False, [], ["none"], "no"):
+                lines.append(
+                    f"{', '.join(idle)} without effect: {switch} is {getattr(values[switch], 'value', values[switch])}"
+                )
         return lines
 
 
@@ -92,7 +95,9 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     check_values(values, chosen)
     chosen |= values
     forced = force_cpu(chosen, flags) if chosen["use_cpu"] else []
-    given = {*values, *(name for name, *_ in forced)}
+    fit = fitted_validation(chosen, values)
+    chosen |= fit
+    given = {*values, *fit, *(name for name, *_ in forced)}
     run, dra, dataset, model = (_build(kind, chosen, given) for kind in kinds[:-1])
     if not run.dry_run:
         check_processes(run.processes)
