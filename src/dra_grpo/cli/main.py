@@ -14,6 +14,7 @@ COMMANDS = {
     "pretrain": "make a built-in task's base policy again from nothing",
     "eval": "evaluate a model on benchmarks, or compare two evaluations",
     "merge": "average the weights of a base and what was trained from it",
+    "lab": "experiments on Countdown: list, run, report",
     "report": "write report.html from what a run left behind",
     "list": "methods, embedders, tasks, rewards, recipes",
     "doctor": "the environment: versions, extras, hub, GPUs",

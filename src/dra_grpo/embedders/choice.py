@@ -12,6 +12,7 @@ from dra_grpo.embedders.ngram import NgramEmbedder
 from dra_grpo.embedders.policy import PolicyEmbedder
 from dra_grpo.embedders.protocol import Embedded, Embedder
 from dra_grpo.errors import UsageError
+from dra_grpo.registry import load_path
 
 
 class FunctionEmbedder(Embedder):
@@ -64,8 +65,8 @@ def as_embedder(
     it where that is slow.
 
     Args:
-        embedder: a name in `EMBEDDERS`; an object with `embed` or `encode`, such as a `SentenceTransformer`; or a
-            function from texts to rows, see `FunctionEmbedder`.
+        embedder: a name in `EMBEDDERS`; an object with `embed` or `encode`, such as a `SentenceTransformer`; a
+            function from texts to rows, see `FunctionEmbedder`; or the path of one of these, `package.module:name`.
         options: what an embedder chosen by name is built with.
         device: where it is built, if it can choose and `options` does not say.
         cached: False keeps no rows.
@@ -79,6 +80,8 @@ def as_embedder(
     >>> as_embedder(lambda texts: [[float(len(text)), 1.0] for text in texts]).encode(["a", "b"]).shape
     torch.Size([2, 2])
     """
+    if isinstance(embedder, str) and ":" in embedder:
+        embedder = load_path(embedder)
     built = _built(embedder, dict(options or {}), device) if isinstance(embedder, str) else embedder
     name = getattr(built, "name", None) or getattr(built, "__name__", type(built).__name__)
     if options and built is embedder:

@@ -1,0 +1,11 @@
+"""Experiments on Countdown, where every figure is exact; one file = one experiment."""
+
+EXPERIMENTS = {
+    "recipe": "dra_grpo.lab.recipe:RECIPE",
+    "baseline": "dra_grpo.lab.baseline:BASELINE",
+    "permutation": "dra_grpo.lab.permutation:PERMUTATION",
+    "group-size": "dra_grpo.lab.group_size:GROUP_SIZE",
+    "embedders": "dra_grpo.lab.embedders:EMBEDDERS",
+    "smi": "dra_grpo.lab.smi:SMI_FUNCTIONS",
+}
+"""Name -> where the experiment is."""

@@ -1,0 +1,241 @@
+"""One training run on Countdown: keyed by its settings and seeds, measured exactly, never done twice.
+
+    python -m dra_grpo.lab.runs JOB     # trains and measures one run; `dra-grpo lab run` starts these
+
+A run's folder keeps its weights as long as it is there, so that a policy can be measured on further problems.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from dra_grpo.evaluation.exact import Accepted, correct_at, exact_probabilities, exact_results
+from dra_grpo.evaluation.one_rule import GRID, choose_temperature, over_temperatures, read
+from dra_grpo.files import append_json_lines, json_lines, locked, write_whole
+from dra_grpo.lab.countdown_policy import pretrain
+from dra_grpo.tasks.countdown import BASE_POLICY, Problem, problems
+from dra_grpo.training.recipe_file import layered, recipe_path
+
+SETS = {
+    "validation": ("validation", 0, 500),
+    "validation-rest": ("validation", 500, None),
+    "test": ("test", 500, None),
+}
+"""Name -> split, first problem, last. T* and every choice come from "validation"; the first 500 test problems are
+spent: they were looked at while the library was made."""
+
+MERGES = (0.3, 0.5, 0.7)
+"""The run's share in the averages with its base policy that are measured beside it."""
+
+EVERY = 25
+"""Steps between two exact evaluations and checkpoints, of which the best is measured as the policy "best"."""
+
+BOOKKEEPING = {
+    "logging_steps": 1, "save_strategy": "steps", "save_steps": EVERY, "save_total_limit": 100, "report_to": "none",
+    "eval_strategy": "steps", "eval_steps": EVERY, "evaluation_problems": 0, "samples_every": 1_000_000,
+}  # fmt: skip
+"""Settings of every run that change no number of it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is trained: settings over the recipe `countdown`, from a base policy, with a seed.
+
+    Attributes:
+        settings: names and values as in a recipe; None: nothing is trained, the base policy itself.
+        base: the seed that its base policy was pretrained with; 0 is the one in the package.
+        seed: of the training.
+    """
+
+    settings: Mapping[str, Any] | None
+    base: int = 0
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """Twelve hexadecimal digits of the resolved settings and the seeds: of what changes the run's numbers.
+
+        >>> Run({"method": "none"}).key == Run({"method": "none", "save_steps": 10}).key
+        True
+        >>> Run({"method": "none"}).key == Run({"method": "none"}, seed=1).key
+        False
+        """
+        if self.settings is None:
+            return f"base-{self.base}"
+        recipe = yaml.safe_load(recipe_path("countdown").read_text(encoding="utf-8"))
+        resolved = layered(recipe, dict(self.settings))
+        kept = {name: value for name, value in resolved.items() if name not in {*BOOKKEEPING, "output_dir", "seed"}}
+        text = json.dumps([kept, self.base, self.seed], sort_keys=True)
+        return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run, and where it leaves what.
+
+    Attributes:
+        run: what is trained.
+        sets: names in `SETS` that its policies are measured on; "validation" is always one.
+        ledger: the JSON lines of all runs.
+        work: the folder of the runs' folders.
+    """
+
+    run: Run
+    sets: tuple[str, ...]
+    ledger: Path
+    work: Path
+
+    def dumps(self) -> str:
+        """As the command line takes it."""
+        return json.dumps(asdict(self), default=str)
+
+    @classmethod
+    def loads(cls, text: str) -> Job:
+        """The job that `dumps` wrote."""
+        given = json.loads(text)
+        return cls(Run(**given["run"]), tuple(given["sets"]), Path(given["ledger"]), Path(given["work"]))
+
+    def is_done(self, done: Mapping[str, Any]) -> bool:
+        """Whether the ledger has it, measured on all `sets`."""
+        policies = done.get(self.run.key, {}).get("policies", {})
+        return bool(policies) and all(name in found for found in policies.values() for name in self.sets)
+
+    def do(self) -> None:
+        """Train what is not trained, measure it, add a line to the ledger."""
+        run, folder = self.run, self.work / self.run.key
+        if self.is_done(ledger(self.ledger)):
+            return
+        started, base = time.perf_counter(), base_policy(run.base, self.work)
+        with locked(folder, "run", "--work"):
+            if run.settings is not None and not (folder / "trained").exists():
+                self._train(base, folder)
+            policies = {
+                name: measured(model, tokenizer, self.sets)
+                for name, model, tokenizer in weights_of(base, None if run.settings is None else folder)
+            }
+        line = {
+            "key": run.key, **asdict(run), "curve": curve(folder), "seconds": round(time.perf_counter() - started),
+            "versions": {name: version(name) for name in ("torch", "trl", "transformers")}, "policies": policies,
+        }  # fmt: skip
+        append_json_lines(self.ledger, [line])
+
+    def _train(self, base: Path, folder: Path) -> None:
+        from dra_grpo.training.run import train
+        from dra_grpo.training.settings import parse_settings
+
+        given = {**(self.run.settings or {}), **BOOKKEEPING, "seed": self.run.seed, "output_dir": str(folder)}
+        recipe = folder / "recipe.yaml"
+        write_whole(recipe, yaml.safe_dump({"extends": "countdown", "model_name_or_path": str(base), **given}))
+        go_on = ["--resume"] if any(folder.glob("checkpoint-*")) else ["--overwrite"]
+        train(parse_settings(["--config", str(recipe), "--disable_tqdm", "true", *go_on]))
+        (folder / "trained").touch()
+
+
+def base_policy(seed: int, work: Path) -> Path:
+    """The folder of a base policy: the packaged one, or one that is pretrained now where no run did so before."""
+    folder = work / f"base-{seed}"
+    if seed == 0:
+        return BASE_POLICY
+    with locked(work / f"pretrain-{seed}", "run", "--work"):
+        if not (folder / "results.json").exists():
+            pretrain(folder, seed=seed, measured=0)
+    return folder
+
+
+def weights_of(base: Path, folder: Path | None) -> Iterable[tuple[str, Any, Any]]:
+    """The policies that a run gives, one after the other: name, model, tokenizer.
+
+    "base" alone where nothing was trained; else "final", "best" (the checkpoint with the best mean on validation
+    problems, where that is an earlier one) and its averages with the base policy, "merge 0.3" and so on.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    parent = AutoModelForCausalLM.from_pretrained(base)
+    if folder is None:
+        yield "base", parent, tokenizer
+        return
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    yield "final", model, tokenizer
+    points = curve(folder)
+    best = max(points, key=lambda point: point["mean"], default={"step": 0})["step"]
+    if points and best != points[-1]["step"]:
+        yield "best", AutoModelForCausalLM.from_pretrained(folder / f"checkpoint-{best}"), tokenizer
+    trained, untrained = ({name: x.clone() for name, x in each.state_dict().items()} for each in (model, parent))
+    for share in MERGES:
+        model.load_state_dict({name: untrained[name].lerp(trained[name], share) for name in trained})
+        yield f"merge {share}", model, tokenizer
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    """The exact figures on validation problems while it trained: step, and each figure by its name."""
+    file = folder / "metrics.jsonl"
+    lines = json_lines(file) if file.exists() else []
+    return [
+        {"step": line["step"], **{name[5:]: round(value, 4) for name, value in line.items() if name[:5] == "eval_"}}
+        for line in lines
+        if "eval_mean" in line
+    ]
+
+
+def measured(model: Any, tokenizer: Any, sets: Sequence[str]) -> dict[str, Any]:
+    """A policy on sets of problems: by the one rule, over temperatures, and at temperature 1.
+
+    Returns:
+        Set -> `temperature` (T*, chosen on "validation"), `one_rule` and `at_1` (name -> mean), `temperatures`
+        (T -> pass@1, pass@16), `sunk` (problems with p < .05 at temperature 1), and for each problem `greedy` ("1"
+        where it is right) and `correct` (p at T*, in ten-thousandths).
+    """
+    found, temperature = {}, None
+    for name in dict.fromkeys(("validation", *sets)):
+        accepted = exact_probabilities(model, tokenizer, problem_set(name), temperatures=GRID)
+        temperature = temperature or choose_temperature(accepted)
+        found[name] = figures(accepted, temperature)
+    return found
+
+
+def figures(accepted: Sequence[Accepted], temperature: float) -> dict[str, Any]:
+    """One entry of `measured`."""
+    usual = over_temperatures(accepted)
+    return {
+        "temperature": temperature,
+        "one_rule": _means(read(accepted, temperature)),
+        "at_1": _means(exact_results(accepted)),
+        "temperatures": {str(t): [*_means(each).values()][:2] for t, each in usual.items()},
+        "sunk": int((correct_at(accepted, 1.0) < 0.05).sum()),
+        "greedy": "".join(str(int(right)) for right in correct_at(accepted, 0.0)),
+        "correct": (10_000 * correct_at(accepted, temperature)).round().int().tolist(),
+    }
+
+
+def problem_set(name: str) -> list[Problem]:
+    """The problems of a set of `SETS`."""
+    split, first, last = SETS[name]
+    return problems(split, last)[first:]  # pyright: ignore[reportArgumentType]
+
+
+def ledger(file: Path) -> dict[str, dict[str, Any]]:
+    """Key -> the run's last line."""
+    return {line["key"]: line for line in json_lines(file)} if file.exists() else {}
+
+
+def _means(figures: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    return {name: round(values.mean().item(), 5) for name, values in figures.items()}
+
+
+if __name__ == "__main__":
+    import warnings
+
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+    Job.loads(sys.argv[1]).do()
