@@ -21,7 +21,7 @@ def run(arguments: list[str]) -> None:
     experiments = Registry("experiment", "dra_grpo.experiments", EXPERIMENTS)
     parser = CommandParser(prog="dra-grpo lab", description=__doc__)
     parser.add_argument("what", choices=["list", "run", "report"])
-    parser.add_argument("name", nargs="?", help="an experiment of `dra-grpo lab list`")
+    parser.add_argument("name", nargs="?", help="of `dra-grpo lab list`, or your own as package.module:NAME")
     parser.add_argument("--seeds", type=int, help="of the training, 0, 1, … (default: the experiment's)")
     parser.add_argument("--bases", help="pretraining seeds of the base policies, such as 0,1,2; 0 is the packaged one")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time (default: %(default)s)")
@@ -38,7 +38,7 @@ def run(arguments: list[str]) -> None:
         raise UsageError(f"`lab {chosen.what}` needs the name of an experiment, one of: {', '.join(experiments)}")
     if chosen.jobs < 1 or (chosen.seeds is not None and chosen.seeds < 1):
         raise UsageError(f"--jobs {chosen.jobs}, --seeds {chosen.seeds}: expected 1 or more")
-    experiment: Experiment = load_path(experiments[chosen.name])
+    experiment: Experiment = load_path(chosen.name if ":" in chosen.name else experiments[chosen.name])
     seeds = chosen.seeds or experiment.seeds
     bases = experiment.bases if chosen.bases is None else _numbers(chosen.bases)
     place = Place(chosen.out, chosen.work)

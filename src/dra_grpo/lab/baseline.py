@@ -1,6 +1,7 @@
 """Does DRA beat GRPO, with either of their normalisations, and do its controls? At matched mean weight."""
 
 from dra_grpo.lab.experiment import Arm, Experiment
+from dra_grpo.lab.runs import TEST, VALIDATION
 
 DR_GRPO = {"loss_type": "dr_grpo", "scale_rewards": "none"}
 
@@ -18,5 +19,5 @@ BASELINE = Experiment(
         Arm("length", {"method": "length"}),
     ),
     against="GRPO",
-    sets=("validation", "test"),
+    sets=(VALIDATION, TEST),
 )

@@ -1,7 +1,5 @@
 """Experiments: a question, its arms, the runs they share, and tables with intervals over runs and problems."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -15,9 +13,10 @@ from typing import Any
 import numpy as np
 
 from dra_grpo.errors import UsageError
+from dra_grpo.evaluation.exact import number_sets
 from dra_grpo.evaluation.one_rule import KS
-from dra_grpo.evaluation.statistics import Estimate
-from dra_grpo.lab.runs import Job, Run, ledger, problem_set
+from dra_grpo.evaluation.statistics import Estimate, estimate
+from dra_grpo.lab.runs import VALIDATION, Job, Run, ledger, problem_set
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Experiment:
         against: the arm from which the others' differences are taken.
         seeds: of the training, unless the command says otherwise.
         bases: pretraining seeds of the base policies.
-        sets: names in `SETS`; the last one is what the table reads.
-        analyse: what else to do once the runs are there: given the ledger and the folder, it gives the lines to print.
+        sets: problems that policies are measured on: T* is chosen on the first, the table reads the last.
+        analyse: what else to do once the runs are there: given `Place`, seeds and bases, it gives the lines to print.
     """
 
     name: str
@@ -62,8 +61,8 @@ class Experiment:
     against: str | None = None
     seeds: int = 3
     bases: tuple[int, ...] = (0,)
-    sets: tuple[str, ...] = ("validation",)
-    analyse: Callable[[Place, int, Sequence[int]], list[str]] | None = None
+    sets: tuple[str, ...] = (VALIDATION,)
+    analyse: Callable[[Any, int, Sequence[int]], list[str]] | None = None
 
     def runs(self, seeds: int, bases: Sequence[int]) -> list[Run]:
         """Every run once, those of one seed of all arms before the next seed's; a base policy has one."""
@@ -190,7 +189,7 @@ def paired(arm: Read, other: Read) -> dict[str, np.ndarray]:
     return {name: values[mine] - other.values[name][theirs] for name, values in arm.values.items() if mine}
 
 
-def crossed(values: np.ndarray, clusters: Sequence[int], confidence: float = 0.95) -> Estimate:
+def crossed(values: np.ndarray, clusters: Sequence[Any], confidence: float = 0.95) -> Estimate:
     """The mean over R runs × M problems with its interval for other runs and other sets of numbers.
 
         half width² = (t_{R−1} s_runs / √R)² + (t_{C−1} s_sets)²
@@ -213,20 +212,11 @@ def crossed(values: np.ndarray, clusters: Sequence[int], confidence: float = 0.9
     if len(values) > 1:
         parts.append((float(values.mean(1).std(ddof=1)) / sqrt(len(values)), len(values) - 1))
     if values.shape[1] > 1:
-        _, places = np.unique(np.asarray(clusters), return_inverse=True)
-        sums = np.bincount(places, values.mean(0) - mean)
-        count = len(sums)
-        parts.append((sqrt(float((sums**2).sum()) * count / (count - 1)) / values.shape[1], count - 1))
+        parts.append((estimate(values.mean(0), clusters=clusters).stderr, len(set(clusters)) - 1))
     if not parts:
         return Estimate(mean, nan, nan, nan)
     half = hypot(*(error * float(t.ppf(tail, dof)) for error, dof in parts))
     return Estimate(mean, mean - half, mean + half, hypot(*(error for error, _ in parts)))
-
-
-def clusters_of(name: str) -> list[int]:
-    """Which set of numbers each problem of a set has."""
-    numbers = [problem.numbers for problem in problem_set(name)]
-    return [numbers.index(own) for own in numbers]
 
 
 def rows(
@@ -234,7 +224,7 @@ def rows(
 ) -> Iterator[dict[str, Any]]:
     """A record a row of the experiment's table: each arm's figures, and its differences from `against`."""
     name = experiment.sets[-1]
-    clusters = clusters_of(name)
+    clusters = number_sets(problem_set(name))
     reads = {
         arm.name: found
         for arm in experiment.arms

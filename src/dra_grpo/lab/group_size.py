@@ -1,6 +1,7 @@
 """How many completions a prompt: G = 2, 4, 8, 16 at equal completions a step, for GRPO and for DRA."""
 
 from dra_grpo.lab.experiment import Arm, Experiment
+from dra_grpo.lab.runs import TEST, VALIDATION
 
 GROUP_SIZE = Experiment(
     name="group-size",
@@ -11,5 +12,5 @@ GROUP_SIZE = Experiment(
         for name, method in (("GRPO", "none"), ("DRA", "dra"))
     ),
     against="GRPO, G = 8",
-    sets=("validation", "test"),
+    sets=(VALIDATION, TEST),
 )

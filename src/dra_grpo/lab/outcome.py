@@ -1,7 +1,5 @@
 """What an experiment came to: a table, a plot and the numbers behind them, each a file beside the runs' ledger."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import cycle
@@ -12,7 +10,7 @@ from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.statistics import Estimate
 from dra_grpo.files import write_json, write_whole
 from dra_grpo.lab.experiment import FIGURES, Experiment, Place, rows
-from dra_grpo.lab.runs import SETS, ledger
+from dra_grpo.lab.runs import ledger
 
 
 def report(experiment: Experiment, place: Place, seeds: int, bases: Sequence[int]) -> list[str]:
@@ -28,9 +26,8 @@ def report(experiment: Experiment, place: Place, seeds: int, bases: Sequence[int
             raise UsageError(f"{place.ledger} has no run of {experiment.name!r}; `dra-grpo lab run {experiment.name}`")
         write_json(place.out / f"{experiment.name}.json", [_plain(row) for row in found])
         frontier_plot(found).write(place.out / f"{experiment.name}.svg")
-        split, first, last = SETS[experiment.sets[-1]]
-        on = f"{split} problems {first + 1} to {last or 'the last'}"
-        lines += ["", f"On {on}; 95% intervals for other runs and other sets of numbers.", "", *markdown(found)]
+        on = f"On {experiment.sets[-1]}; 95% intervals for other runs and other sets of numbers."
+        lines += ["", on, "", *markdown(found)]
         if experiment.against and any(row["differences"] for row in found):
             lines += ["", f"Minus {experiment.against!r}, run by run:", "", *markdown(found, "differences")]
     if experiment.analyse:

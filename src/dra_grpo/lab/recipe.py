@@ -1,6 +1,7 @@
 """Does the recipe teach? GRPO's greedy accuracy against the base policy's, on all validation problems."""
 
 from dra_grpo.lab.experiment import Arm, Experiment
+from dra_grpo.lab.runs import VALIDATION
 
 RECIPE = Experiment(
     name="recipe",
@@ -8,5 +9,5 @@ RECIPE = Experiment(
     arms=(Arm("base", None), Arm("GRPO", {"method": "none"})),
     against="base",
     seeds=5,
-    sets=("validation", "validation-rest"),
+    sets=(VALIDATION, "validation[:]"),
 )

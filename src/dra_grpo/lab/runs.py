@@ -5,9 +5,8 @@
 A run's folder keeps its weights as long as it is there, so that a policy can be measured on further problems.
 """
 
-from __future__ import annotations
-
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 import yaml
 
+from dra_grpo.errors import UsageError
 from dra_grpo.evaluation.exact import Accepted, correct_at, exact_probabilities, exact_results
 from dra_grpo.evaluation.one_rule import GRID, choose_temperature, over_temperatures, read
 from dra_grpo.files import append_json_lines, json_lines, locked, write_whole
@@ -27,13 +27,9 @@ from dra_grpo.lab.countdown_policy import pretrain
 from dra_grpo.tasks.countdown import BASE_POLICY, Problem, problems
 from dra_grpo.training.recipe_file import layered, recipe_path
 
-SETS = {
-    "validation": ("validation", 0, 500),
-    "validation-rest": ("validation", 500, None),
-    "test": ("test", 500, None),
-}
-"""Name -> split, first problem, last. T* and every choice come from "validation"; the first 500 test problems are
-spent: they were looked at while the library was made."""
+VALIDATION, TEST = "validation[:500]", "test[500:]"
+"""Sets of problems. T* and every choice come from VALIDATION; the first 500 test problems are spent: they were looked
+at while the library was made."""
 
 MERGES = (0.3, 0.5, 0.7)
 """The run's share in the averages with its base policy that are measured beside it."""
@@ -86,7 +82,7 @@ class Job:
 
     Attributes:
         run: what is trained.
-        sets: names in `SETS` that its policies are measured on; "validation" is always one.
+        sets: of problems that its policies are measured on, such as VALIDATION; T* is chosen on the first.
         ledger: the JSON lines of all runs.
         work: the folder of the runs' folders.
     """
@@ -101,7 +97,7 @@ class Job:
         return json.dumps(asdict(self), default=str)
 
     @classmethod
-    def loads(cls, text: str) -> Job:
+    def loads(cls, text: str) -> "Job":
         """The job that `dumps` wrote."""
         given = json.loads(text)
         return cls(Run(**given["run"]), tuple(given["sets"]), Path(given["ledger"]), Path(given["work"]))
@@ -193,12 +189,12 @@ def measured(model: Any, tokenizer: Any, sets: Sequence[str]) -> dict[str, Any]:
     """A policy on sets of problems: by the one rule, over temperatures, and at temperature 1.
 
     Returns:
-        Set -> `temperature` (T*, chosen on "validation"), `one_rule` and `at_1` (name -> mean), `temperatures`
+        Set -> `temperature` (T*, chosen on the first), `one_rule` and `at_1` (name -> mean), `temperatures`
         (T -> pass@1, pass@16), `sunk` (problems with p < .05 at temperature 1), and for each problem `greedy` ("1"
         where it is right) and `correct` (p at T*, in ten-thousandths).
     """
     found, temperature = {}, None
-    for name in dict.fromkeys(("validation", *sets)):
+    for name in sets:
         accepted = exact_probabilities(model, tokenizer, problem_set(name), temperatures=GRID)
         temperature = temperature or choose_temperature(accepted)
         found[name] = figures(accepted, temperature)
@@ -220,9 +216,19 @@ def figures(accepted: Sequence[Accepted], temperature: float) -> dict[str, Any]:
 
 
 def problem_set(name: str) -> list[Problem]:
-    """The problems of a set of `SETS`."""
-    split, first, last = SETS[name]
-    return problems(split, last)[first:]  # pyright: ignore[reportArgumentType]
+    """The problems of a set, written as a slice of a split.
+
+    Raises:
+        UsageError: it is not written so.
+
+    >>> len(problem_set("validation[500:520]")), len(problem_set(TEST))
+    (20, 801)
+    """
+    found = re.fullmatch(r"(\w+)\[(\d*):(\d*)\]", name)
+    if not found:
+        raise UsageError(f"set of problems {name!r}; expected a slice of a split, such as {VALIDATION!r}")
+    first, last = (int(number) if number else None for number in found.groups()[1:])
+    return problems(found[1], last)[first:]  # pyright: ignore[reportArgumentType]
 
 
 def ledger(file: Path) -> dict[str, dict[str, Any]]:
