@@ -6,14 +6,17 @@ A run's folder keeps its weights as long as it is there, so that a policy can be
 """
 
 import json
+import os
 import re
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import torch
@@ -130,7 +133,7 @@ class Job:
         from dra_grpo.training.run import train
         from dra_grpo.training.settings import parse_settings
 
-        given = {**(self.run.settings or {}), **BOOKKEEPING, "seed": self.run.seed, "output_dir": str(folder)}
+        given = {**BOOKKEEPING, **(self.run.settings or {}), "seed": self.run.seed, "output_dir": str(folder)}
         recipe = folder / "recipe.yaml"
         write_whole(recipe, yaml.safe_dump({"extends": "countdown", "model_name_or_path": str(base), **given}))
         go_on = ["--resume"] if any(folder.glob("checkpoint-*")) else ["--overwrite"]
@@ -240,8 +243,14 @@ def _means(figures: Mapping[str, torch.Tensor]) -> dict[str, float]:
     return {name: round(values.mean().item(), 5) for name, values in figures.items()}
 
 
-if __name__ == "__main__":
-    import warnings
+def _end_with(parent: int) -> None:
+    """End when `parent` is killed, so that the same command can go on at once."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
 
+
+if __name__ == "__main__":
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
+    Thread(target=_end_with, args=[os.getppid()], daemon=True).start()
     Job.loads(sys.argv[1]).do()
