@@ -14,11 +14,14 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+import dra_grpo
+
 SOURCE = Path(find_spec("dra_grpo").submodule_search_locations[0])
+PUBLIC = dra_grpo._HOME_OF
+"""public name -> the module it lives in."""
 PLAIN = {"errors", "registry", "files", "server", "hub", "completions", "cost"}
 LEAVES = {"core", "embedders", "grading", "rewards", "tasks", *PLAIN}
 BELOW_ENGINES = {"methods", "config", "adjuster", *LEAVES}
@@ -51,16 +54,8 @@ MAY_KNOW = {
 HEAVY = ["transformers", "trl", "datasets", "accelerate", "sentence_transformers", "matplotlib", "jinja2", "verl"]
 
 
-class Import(NamedTuple):
-    """One import: the dotted name it reaches for, and whether it runs when its file is imported."""
-
-    line: int
-    target: str
-    at_import_time: bool
-
-
-def imports(path: Path, package: str) -> Iterator[Import]:
-    """Every import in a file of `package` (dotted, the file's own package), wherever it stands."""
+def imports(path: Path, package: str) -> Iterator[tuple[int, str, bool]]:
+    """Every import in a file of `package` (dotted, the file's own): line, dotted name, whether it runs on import."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     late = {
         id(inner)
@@ -79,49 +74,29 @@ def imports(path: Path, package: str) -> Iterator[Import]:
                 targets = [f"{module}.{alias.name}" for alias in node.names]
             case ast.Constant(value=str(text)) if re.fullmatch(r"dra_grpo(\.\w+)+:\w+", text):
                 targets = [text.replace(":", ".")]
-            case ast.Call(args=[ast.Constant(value=str(text)), *_]) if called(node) in {"import_module", "__import__"}:
+            case ast.Call(args=[ast.Constant(value=str(text)), *_]) if "import" in ast.unparse(node.func):
                 targets = [text]
             case _:
                 continue
-        for target in targets:
-            yield Import(node.lineno, target, id(node) not in late)
+        yield from ((node.lineno, target, id(node) not in late) for target in targets)
 
 
-def called(node: ast.Call) -> str:
-    return ast.unparse(node.func).rpartition(".")[2]
-
-
-def homes(root: Path) -> dict[str, str]:
-    """public name -> the module it lives in, from the table in the package's `__init__`."""
-    for node in ast.walk(ast.parse((root / "__init__.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_HOMES":
-            homes = ast.literal_eval(node.value)
-            return {name: home for home, names in homes.items() for name in names.split()}
-    return {}
-
-
-def part_of(target: str, public: dict[str, str]) -> str | None:
+def part_of(target: str) -> str | None:
     """The part of the package that a dotted name reaches for; None outside the package."""
     root, _, rest = target.partition(".")
-    if root != "dra_grpo":
-        return None
     name = rest.partition(".")[0]
-    return part_of(public[name], public) if name in public else name
+    return None if root != "dra_grpo" else part_of(PUBLIC[name]) if name in PUBLIC else name
 
 
 def violations(root: Path) -> list[str]:
     """Imports of one part by another that may not know it, as `file:line: part imports target`."""
-    public, found = homes(root), []
+    found = []
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
-        if inside == Path("__init__.py"):
-            continue
         part = inside.parts[0].removesuffix(".py")
         for line, target, _ in imports(path, ".".join(["dra_grpo", *inside.parts[:-1]])):
-            other = part_of(target, public)
-            if other in (None, part, "__version__"):
-                continue
-            if other not in MAY_KNOW.get(part, set()):
+            allowed = {None, part, "__version__", *MAY_KNOW.get(part, set())}
+            if part != "__init__" and part_of(target) not in allowed:
                 found.append(f"{inside.as_posix()}:{line}: {part} imports {target}")
     return found
 
@@ -129,8 +104,8 @@ def violations(root: Path) -> list[str]:
 def outside(root: Path, part: str, *, late: bool) -> set[str]:
     """Top-level names of the third-party packages that a part imports, when imported or (`late`) at all."""
     files = [root / f"{part}.py"] if (root / f"{part}.py").exists() else (root / part).rglob("*.py")
-    found = [item for path in files for item in imports(path, "dra_grpo") if late or item.at_import_time]
-    return {item.target.partition(".")[0] for item in found} - set(sys.stdlib_module_names) - {"dra_grpo"}
+    found = [target for path in files for _, target, at_once in imports(path, "dra_grpo") if late or at_once]
+    return {target.partition(".")[0] for target in found} - set(sys.stdlib_module_names) - {"dra_grpo"}
 
 
 def loaded_after(statement: str) -> set[str]:
@@ -146,26 +121,17 @@ def test_importing_the_package_loads_nothing_but_the_standard_library():
     assert not loaded & {"torch", "numpy", *HEAVY}
 
 
-def test_importing_every_public_name_loads_torch_alone():
-    loaded = loaded_after("from dra_grpo import *")
+def test_every_public_name_and_the_command_line_load_torch_alone():
+    parts = "import dra_grpo.cli.main, dra_grpo.engines, dra_grpo.training, dra_grpo.lab, dra_grpo.analysis"
+    loaded = loaded_after(f"from dra_grpo import *; {parts}")
     assert "torch" in loaded
     assert not loaded & set(HEAVY)
 
 
-def test_the_command_line_starts_without_heavy_packages():
-    loaded = loaded_after(
-        "import dra_grpo.cli.main, dra_grpo.engines, dra_grpo.training, dra_grpo.lab, dra_grpo.analysis"
-    )
-    assert not loaded & set(HEAVY)
-
-
-def test_core_needs_torch_and_nothing_else():
+def test_core_needs_torch_and_the_root_nothing():
     assert outside(SOURCE, "core", late=True) == {"torch"}
-
-
-@pytest.mark.parametrize("part", ["errors", "registry", "config", "__main__"])
-def test_these_need_no_package(part):
-    assert outside(SOURCE, part, late=False) == set()
+    for part in ("errors", "registry", "config", "__main__"):
+        assert outside(SOURCE, part, late=False) == set()
 
 
 # `engines` and `lab` are not among them: they derive classes from TRL's and Transformers'.
@@ -174,12 +140,9 @@ def test_heavy_packages_are_imported_where_they_are_used(part):
     assert not outside(SOURCE, part, late=False) & set(HEAVY)
 
 
-def test_imports_go_one_way():
+def test_imports_go_one_way_and_every_part_has_its_place():
     found = violations(SOURCE)
     assert not found, "\n".join(found)
-
-
-def test_every_part_has_its_place():
     parts = {path.stem for path in SOURCE.iterdir() if path.name[0] not in "._"} - {"py", "__init__"}
     assert parts <= MAY_KNOW.keys()
 
@@ -189,10 +152,9 @@ def package(tmp_path):
     """A function that writes a package out of {path: text} and returns its folder."""
 
     def write(files):
-        for name, text in {"__init__.py": '_HOMES = {"dra_grpo.methods": "METHODS"}\n', **files}.items():
-            path = tmp_path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text, encoding="utf-8")
         return tmp_path
 
     return write

@@ -34,24 +34,19 @@ def library_line_that_fails():
     pad([])
 
 
-def own_reward():
-    raise ValueError("my reward needs two rows")
-
-
-def own_import():
-    import no_such_module  # type: ignore[import-not-found] # noqa: F401
-
-
 def wrong_shape():
     torch.nn.Linear(2, 2)(torch.zeros(3))
 
 
-def full_disk():
-    raise OSError(errno.ENOSPC, "No space left on device")
+def raising(error):
+    def fault():
+        raise error
+
+    return fault
 
 
-def full_gpu():
-    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+full_disk = raising(OSError(errno.ENOSPC, "No space left on device"))
+full_gpu = raising(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
 
 
 @pytest.mark.parametrize("fault", [no_such_model, negative_rate, full_disk, full_gpu, unknown_argument])
@@ -66,18 +61,14 @@ def test_what_a_person_can_mend(fault):
     ("fault", "kind"),
     [
         (library_line_that_fails, Exception),
-        (own_reward, ValueError),
-        (own_import, ImportError),
+        (raising(ValueError("my reward needs two rows")), ValueError),
+        (raising(ModuleNotFoundError("no module of mine")), ImportError),
         (wrong_shape, RuntimeError),
         (unknown_argument, TypeError),
+        (raising(MissingExtra("our own one line stays")), MissingExtra),
     ],
 )
 def test_a_bug_keeps_its_traceback(fault, kind):
     with pytest.raises(kind) as caught, in_one_line("training stopped"):
         fault()
-    assert not isinstance(caught.value, UsageError)
-
-
-def test_our_own_one_line_stays():
-    with pytest.raises(MissingExtra, match=r"^the embedder needs"), in_one_line("training stopped"):
-        raise MissingExtra("the embedder needs 'x'")
+    assert not str(caught.value).startswith("training stopped")

@@ -6,7 +6,7 @@ pytest.importorskip("trl")
 
 from dra_grpo.errors import UsageError
 from dra_grpo.training.budget import batch_rows
-from dra_grpo.training.hardware import force_cpu
+from dra_grpo.training.fields import force_cpu
 from dra_grpo.training.settings import parse_settings
 
 GPUS = """

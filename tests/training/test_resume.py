@@ -1,4 +1,4 @@
-"""Which checkpoints are whole, and what a resumed run needs beside them."""
+"""A run's directory, which of its checkpoints are whole, and what a resumed run needs beside them."""
 
 import json
 import random
@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import torch
 from safetensors.torch import save_file
 
+from dra_grpo.files import read_json
 from dra_grpo.training.directory import RunDirectory
 from dra_grpo.training.resume import damage, newest_whole, skip_epochs
 
@@ -68,21 +69,13 @@ def cut(file):
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
-@pytest.mark.parametrize("left", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda whole: whole[:5],
-                                  lambda whole: bytes(len(whole))])  # fmt: skip
-@pytest.mark.parametrize(
-    "name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json", "rng_state_1.pth"]
-)
-def test_a_file_that_a_full_disk_cut_short_is_named(tmp_path, name, left):
+@pytest.mark.parametrize("left", [lambda whole: whole[: len(whole) // 2], lambda _: b"", lambda w: bytes(len(w))])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json", *STATES])
+def test_a_file_that_a_full_disk_cut_short_or_that_was_not_written_is_named(tmp_path, name, left):
     folder = checkpoint(tmp_path, 4)
     assert damage(folder, STATES) is None
     (folder / name).write_bytes(left((folder / name).read_bytes()))
     assert damage(folder, STATES).startswith(f"{name} is damaged, {(folder / name).stat().st_size} bytes (")
-
-
-@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "scheduler.pt", *STATES, "trainer_state.json"])
-def test_a_file_that_was_not_written_is_named(tmp_path, name):
-    folder = checkpoint(tmp_path, 4)
     (folder / name).unlink()
     said = {"model.safetensors": "*model*", "optimizer.pt": "optimizer.*"}.get(name, name)
     assert damage(folder, STATES) == f"{said} is missing"
@@ -123,3 +116,26 @@ def test_the_newest_whole_one_is_taken_and_the_others_are_said(tmp_path, capsys)
     settings.save_on_each_node = True  # rank 1 runs on another machine and has its state there
     assert newest_whole(RunDirectory(tmp_path), settings, 2) == tmp_path / "checkpoint-100"
     assert newest_whole(RunDirectory(tmp_path / "nothing"), settings, 2) is None
+
+
+def test_cut_back_drops_what_came_after_and_half_a_line_and_clear_the_run_and_nothing_else(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.metrics.write_text('{"step": 1}\n{"step": 2, "text": "é"}\n{"step": 3}\n{"step": 4, "ha')
+    for step in (2, 4, 10):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+    directory.cut_back(4)
+    assert [folder.name for folder in directory.checkpoints()] == ["checkpoint-4", "checkpoint-2"]
+    directory.cut_back(2)
+    assert directory.metrics.read_text() == '{"step": 1}\n{"step": 2, "text": "é"}\n'
+    assert directory.holds_run()
+    for name in ("config.yaml", "model.safetensors", "eval.json", "notes.txt"):
+        (tmp_path / name).write_text("")
+    directory.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+    assert not directory.holds_run()
+
+
+def test_no_token_is_written_down(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["dra-grpo", "train", "--hub_token=hf_aBc1", "--hub_token", "hf_dEf2"])
+    RunDirectory(tmp_path).begin("seed: 1\n", 1, 1)
+    assert read_json(tmp_path / "environment.json")["command"][2:] == ["--hub_token=hf_...", "--hub_token", "hf_..."]

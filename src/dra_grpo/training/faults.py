@@ -49,8 +49,6 @@ def is_mendable(error: Exception, keys: Collection[str] = ()) -> bool:
             return True
         case TypeError():
             return any(repr(key) in str(error) for key in keys)
-        case ImportError():
-            return refusing
         case ValueError() | OSError() | RuntimeError():
-            return refusing and (extract_tb(error.__traceback__)[-1].line or "").startswith("raise ")
-    return False
+            refusing = refusing and (extract_tb(error.__traceback__)[-1].line or "").startswith("raise ")
+    return refusing and isinstance(error, ImportError | ValueError | OSError | RuntimeError)

@@ -121,30 +121,29 @@ def estimate(settings: Settings, shape: ModelShape) -> Estimate:
     number = 2 if half or weight == 2 else 4
     state = 12 if zero and weight == 2 else 2 if "8bit" in str(args.optim) else 2 * weight
 
-    def shared(name: str, size: int, needed: int, when: str = "always") -> Part:
-        """`size` bytes a parameter, which the processes share from DeepSpeed's stage `needed` on."""
-        return Part(name, p * size / (args.world_size if stage >= needed else 1), when)
+    def each(needed: int) -> int:
+        """The processes that share a part from DeepSpeed's stage `needed` on."""
+        return args.world_size if stage >= needed else 1
 
-    parts = [shared("weights", weight, 3)]
-    if half and weight == 4:
-        parts.append(Part("weights in half precision", p * 2, "training"))
-    if not settings.model.use_peft:
-        parts += [shared("gradients", weight, 2, "training"), shared("optimiser", state, 1)]
-        if args.beta:
-            parts.append(shared("reference policy", weight, 3))
-    if zero:
-        buckets = sum(zero.get(name, BUCKETS) for name in ("reduce_bucket_size", "allgather_bucket_size"))
-        parts.append(Part("DeepSpeed buckets", buckets * 2, "training"))
+    whole = not settings.model.use_peft
+    buckets = [zero.get(name, BUCKETS) for name in ("reduce_bucket_size", "allgather_bucket_size")] if zero else []
     layer = 10 * shape.hidden + 4 * shape.intermediate  # numbers a token that one layer keeps for its backward pass
     kept = shape.hidden if args.activation_checkpointing else layer
     tile = min(HEAD_TOKENS, b * t) * min(HEAD_VOCABULARY, shape.vocabulary) * number
-    gradients = 4 * shape.hidden * (shape.vocabulary + b * t)
-    parts.append(Part("activations", b * t * number * (shape.layers * kept + layer), "training"))
-    parts.append(Part("output head", tile + gradients, "training"))
-    if not args.use_vllm:
-        cache = b * args.steps_per_generation * t * 2 * shape.layers * shape.kv_width * weight
-        parts.append(Part("cache of keys and values", cache, "generating"))
-    parts.append(Part("framework", FRAMEWORK))
+    cached = 0 if args.use_vllm else b * args.steps_per_generation * t
+    all_parts = [
+        Part("weights", p * weight / each(3)),
+        Part("weights in half precision", p * 2 * (half and weight == 4), "training"),
+        Part("gradients", p * weight * whole / each(2), "training"),
+        Part("optimiser", p * state * whole / each(1)),
+        Part("reference policy", p * weight * (whole and args.beta != 0) / each(3)),
+        Part("DeepSpeed buckets", sum(buckets) * 2, "training"),
+        Part("activations", b * t * number * (shape.layers * kept + layer), "training"),
+        Part("output head", tile + 4 * shape.hidden * (shape.vocabulary + b * t), "training"),
+        Part("cache of keys and values", cached * 2 * shape.layers * shape.kv_width * weight, "generating"),
+        Part("framework", FRAMEWORK),
+    ]
+    parts = [part for part in all_parts if part.bytes]
     generating, training = (sum(p.bytes for p in parts if p.when != other) for other in ("training", "generating"))
     beside = 1 - args.vllm_gpu_memory_utilization if args.use_vllm and args.vllm_mode == "colocate" else 1
     card = max(generating / beside, training if args.vllm_enable_sleep_mode else training / beside)

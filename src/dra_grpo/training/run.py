@@ -44,10 +44,10 @@ def train(settings: Settings) -> dict[str, Any]:
 
 
 def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
-    started, resolved = time.perf_counter(), resolved_yaml(settings)
+    started, resolved, run = time.perf_counter(), resolved_yaml(settings), settings.run
     check_directory(directory, settings, resolved)
     checkpoint, spent = None, None
-    if settings.run.resume:
+    if run.resume:
         spent = read_json(directory.environment).get("cost")
         found = newest_whole(directory, settings.training, launched_processes()) if is_main_process() else None
         checkpoint = broadcast_object_list([found])[0]
@@ -56,17 +56,17 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
     processes = trainer.accelerator.num_processes
     gpus = processes + settings.server_gpus if on_gpu else 0
     device = torch.cuda.get_device_name(trainer.accelerator.device) if on_gpu else "CPU"
-    meter = CostMeter(directory.environment, started, gpus, device, settings.run.price_per_gpu_hour, spent)
+    meter = CostMeter(directory.environment, started, gpus, device, run.price_per_gpu_hour, spent)
     if main:
-        if settings.run.overwrite:  # only now: a setting that cannot work has cost nobody a run
+        if run.overwrite:  # only now: a setting that cannot work has cost nobody a run
             directory.clear()
         directory.begin(resolved, settings.training.seed, processes)
         directory.cut_back(checkpoint_step(checkpoint) if checkpoint else -1)
         meter.write()
-        samples = SamplesWriter(directory.samples, settings.run.samples_every, trainer)
+        samples = SamplesWriter(directory.samples, run.samples_every, trainer)
         for callback in (MetricsWriter(directory.metrics), samples, meter, Progress()):
             trainer.add_callback(callback)
-    if trainer.eval_dataset is not None and settings.run.evaluation_split == "validation":
+    if trainer.eval_dataset is not None and run.evaluation_split == "validation":
         note("the curves' problems are among the final evaluation's, which evaluation_split takes from validation too")
     base = evaluate(trainer, settings)
     if checkpoint:
@@ -80,13 +80,8 @@ def _train(settings: Settings, directory: RunDirectory) -> dict[str, Any]:
     best = best_step(trainer)
     results: dict[str, Any] = {"best": best} if best else {}
     if base and trained:
-        results |= {
-            "task": settings.run.task,
-            "split": settings.run.evaluation_split,
-            "problems": settings.run.evaluation_problems,
-            "method": settings.dra.method,
-            **compared(base, trained),
-        }
+        about = {"task": run.task, "split": run.evaluation_split, "problems": run.evaluation_problems}
+        results |= {**about, "method": settings.dra.method, **compared(base, trained)}
         write_json(directory.evaluation, results)
     write_card(directory, settings, resolved, best)
     return {**results, "cost": meter.write()}
@@ -126,32 +121,20 @@ def build_trainer(settings: Settings) -> Any:
 
     disable_progress_bar()  # a bar for every checkpoint's shards would break up the run's own
     rewards, dra, model = reward_functions(settings), dra_config(settings), model_path(settings)
+    chosen = settings.model
     for file in Path(model).glob("*.safetensors"):
         if fault := broken(file):
             raise UsageError(f"model {model!r} cannot be loaded: {fault}")
     with in_one_line(f"model {model!r} cannot be loaded"):
-        revision = settings.model.model_revision or "main"
-        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", revision=revision)
-    args = copy(settings.training)  # TRL writes into what it is given
-    args.model_init_kwargs = {
-        "dtype": settings.model.dtype,
-        "attn_implementation": settings.model.attn_implementation,
-        "revision": settings.model.model_revision,
-        **(settings.training.model_init_kwargs or {}),  # type: ignore[dict-item]
-    }
+        tokenizer = AutoTokenizer.from_pretrained(model, padding_side="left", revision=chosen.model_revision or "main")
+    args: Any = copy(settings.training)  # TRL writes into what it is given
+    own = {"dtype": chosen.dtype, "attn_implementation": chosen.attn_implementation}
+    args.model_init_kwargs = {**own, "revision": chosen.model_revision, **(args.model_init_kwargs or {})}
     with in_one_line("the trainer cannot be built", args.model_init_kwargs):
-        training, validation = training_data(settings, rewards, tokenizer)
-        trainer = (ExactValidation if settings.run.task == "countdown" else SampledValidation)(
-            model=model,
-            reward_funcs=rewards,
-            args=args,
-            train_dataset=training,
-            eval_dataset=validation,
-            processing_class=tokenizer,
-            quantization_config=get_quantization_config(settings.model),
-            peft_config=get_peft_config(settings.model),
-            dra=dra,
-        )
+        data = training_data(settings, rewards, tokenizer)
+        kind = ExactValidation if settings.run.task == "countdown" else SampledValidation
+        adapted = {"quantization_config": get_quantization_config(chosen), "peft_config": get_peft_config(chosen)}
+        trainer = kind(model, rewards, args, *data, processing_class=tokenizer, dra=dra, **adapted)
     trainer.remove_callback(PrinterCallback)
     trainer.remove_callback(ProgressCallback)
     trainer.create_model_card = lambda *_, **__: None  # ours says more

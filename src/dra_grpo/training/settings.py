@@ -10,8 +10,16 @@ from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, one_line
 from dra_grpo.tasks.data import parse_columns
 from dra_grpo.training.directory import launched_processes
-from dra_grpo.training.fields import TABLES, check_values, default, field_types, fitted, members
-from dra_grpo.training.hardware import check_processes, force_cpu
+from dra_grpo.training.fields import (
+    TABLES,
+    check_processes,
+    check_values,
+    default,
+    field_types,
+    fitted,
+    force_cpu,
+    members,
+)
 from dra_grpo.training.recipe_file import layered, merged, read_recipe, refuse_unknown, yaml_value
 from dra_grpo.training.validation import fitted_validation
 
