@@ -34,10 +34,8 @@ def test_it_gives_what_the_method_gives_on_the_same_rollouts(name):
 def test_chats_are_embedded_by_what_the_policy_wrote():
     chats = [[{"role": "assistant", "content": text}] for text in TEXTS]
     adjuster = Adjuster("dra", embedder="ngram")
-    assert torch.equal(
-        adjuster(REWARDS, GROUPS, texts=chats).weights.nan_to_num(),
-        adjuster(REWARDS, GROUPS, texts=TEXTS).weights.nan_to_num(),
-    )
+    by_chat, by_text = (adjuster(REWARDS, GROUPS, texts=texts).weights.nan_to_num() for texts in (chats, TEXTS))
+    assert torch.equal(by_chat, by_text)
     answers = Adjuster("dra", embedder="ngram", embed="answer").embed(["<think>1+1</think>2", "<think>3-1</think>2"])
     assert torch.equal(answers.rows[0], answers.rows[1])
 
@@ -94,13 +92,10 @@ def test_what_cannot_work_is_said_before_the_first_batch(settings, message):
         Adjuster(**settings)
 
 
-def test_a_dry_run_checks_the_names_and_loads_nothing():
+def test_a_dry_run_checks_the_names_and_loads_nothing_and_the_policys_rows_must_be_given():
     Adjuster.of(DRAConfig(embedder="sentence-transformer", embedder_options={"model": "no/such-model"}), load=False)
     with pytest.raises(UsageError, match="unknown embedder"):
         Adjuster.of(DRAConfig(embedder="sentence-transfromer"), load=False)
-
-
-def test_the_policy_s_rows_must_be_given():
     with pytest.raises(UsageError, match="needs the model of this step; give embeddings"):
         Adjuster("dra", embedder="policy")([1, 0], [0, 0], texts=["a", "b"])
 

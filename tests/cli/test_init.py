@@ -20,14 +20,13 @@ PAGE = (ROOT / "docs/own-data.md").read_text()
 
 def shell(command, folder):
     """Run a command where nothing but `dra-grpo` itself leads to the package, as a console script does."""
-    (folder / "bin").mkdir(exist_ok=True)
-    script = folder / "bin/dra-grpo"
+    script, work = folder / "bin/dra-grpo", folder / "work"
+    for made in (script.parent, work):
+        made.mkdir(exist_ok=True)
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m dra_grpo "$@"\n')
     script.chmod(0o755)
-    path = f"{folder / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    (folder / "work").mkdir(exist_ok=True)
+    path = os.pathsep.join([str(script.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     variables = {**os.environ, "PATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    work = folder / "work"
     return subprocess.run(command, shell=True, cwd=work, env=variables, capture_output=True, text=True, check=False)
 
 
@@ -79,15 +78,13 @@ def test_a_model_of_ones_own_is_named_and_no_random_one_made(tmp_path):
     assert yaml.safe_load((tmp_path / "new/folder/run.yaml").read_text())["model_name_or_path"] == "C:\\my models: #1"
 
 
-@pytest.mark.parametrize("name", ["run.yaml", "random-model"])
-def test_nothing_is_written_over_what_is_there(tmp_path, name):
-    (tmp_path / name).mkdir()
-    with pytest.raises(UsageError, match=f"{name} is there already; nothing was written"):
-        write_start(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [name]
-
-
-def test_a_folder_that_cannot_be(tmp_path, capsys):
+def test_nothing_is_written_over_what_is_there(tmp_path, capsys):
+    for name in ("run.yaml", "random-model"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(UsageError, match=f"{name} is there already; nothing was written"):
+            write_start(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [name]
+        (tmp_path / name).rmdir()
     (tmp_path / "file").write_text("")
     assert main(["init", str(tmp_path / "file"), "--model", "m"]) == 2
     assert "file cannot be written: File exists; name another folder" in capsys.readouterr().err
@@ -101,24 +98,18 @@ def test_the_random_model_is_a_chat_model_that_reads_every_text(tmp_path):
     assert len(tokenizer) == model.config.vocab_size == 257
     text = "¿Wie viel? 三つ 🍎\n\ttwo"
     assert tokenizer.decode(tokenizer(text).input_ids) == text
-    prompt = tokenizer.apply_chat_template(
-        [{"role": "user", "content": "1?"}], add_generation_prompt=True, tokenize=False
-    )
+    chat = [{"role": "user", "content": "1?"}]
+    prompt = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=False)
     assert prompt == "user: 1?\nassistant: "
 
 
 @pytest.mark.parametrize(
     ("text", "name", "message"),
     [
-        (
-            "def right(:",
-            "own_broken:right",
-            "'own_broken:right' cannot be loaded (invalid syntax (own_broken.py, line 1)",
-        ),
+        ("def right(:", "own_broken:right", "cannot be loaded (invalid syntax (own_broken.py, line 1)"),
         ("def right(): ...", "own_other.rigth", "module 'own_other' has no attribute 'rigth'"),
         (None, "own_nowhere:right", "No module named 'own_nowhere'"),
     ],
-    ids=["no Python", "no such function", "no such file"],
 )
 def test_a_reward_that_cannot_be_loaded_is_one_line(tmp_path, monkeypatch, text, name, message):
     monkeypatch.chdir(tmp_path)

@@ -4,6 +4,8 @@ import pytest
 
 pytest.importorskip("trl")
 
+import torch
+
 from dra_grpo.errors import UsageError
 from dra_grpo.training.budget import batch_rows
 from dra_grpo.training.fields import force_cpu
@@ -67,10 +69,13 @@ def test_two_processes_on_a_cpu_share_what_six_would_do(monkeypatch):
     assert force_cpu({**gpus, "processes": 3, "gradient_accumulation_steps": 4}, set()) == []  # refused later
 
 
-def test_another_number_of_processes_is_refused_before_anything(config):
+def test_another_number_of_processes_and_a_gpu_that_is_not_there_are_refused_before_anything(config):
     message = "meant for 3 training processes, but 1 runs here; launch with torchrun --nproc"
     with pytest.raises(UsageError, match=message):
         parse_settings(config)
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match=r"bf16.*use_cpu"):
+            parse_settings([*config, "--processes", "1", "--gradient_accumulation_steps", "3", "--deepspeed", ""])
 
 
 def test_a_dry_run_plans_for_machines_that_are_not_here(config):
@@ -80,12 +85,3 @@ def test_a_dry_run_plans_for_machines_that_are_not_here(config):
     assert settings.forced == []
     rows = dict(batch_rows(settings))
     assert (rows["completions a generation step"], rows["prompts an optimiser step"]) == (48, "8")
-
-
-def test_a_gpu_that_is_not_there(config):
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("there is one")
-    with pytest.raises(UsageError, match=r"bf16.*use_cpu"):
-        parse_settings([*config, "--processes", "1", "--gradient_accumulation_steps", "3", "--deepspeed", ""])
