@@ -68,6 +68,19 @@ def test_any_weight_of_the_prompt_goes_with_any_share(across, shares, focal, ric
         assert (kept >= 0).all()
 
 
+@pytest.mark.parametrize("smi", ["logdet", "facility_location"])
+def test_dra_s_shares_are_its_weights_whatever_the_similarity(smi, rich):
+    rollouts = rich((6,))
+    rollouts = replace(rollouts, rewards=rollouts.correct.double())
+    options = {"smi": smi, "kernel": "rbf", "correct_only": True}
+    weights = METHODS["dra"](rollouts, **options).weights[rollouts.correct]
+    for method in ("maxrl-dra", "smooth"):
+        found = METHODS[method](rollouts, shares="dra", **options)
+        assert found.measures_smi
+        shares = found.weights[rollouts.correct]
+        torch.testing.assert_close(shares / shares.mean(), weights / weights.mean())
+
+
 @pytest.mark.parametrize("correct_only", [True, False])
 def test_wrong_copies_count_as_company_unless_the_correct_alone_are_looked_at(correct_only):
     rollouts = Rollouts([1.0, 1.0, 0.0, 0.0], [0] * 4, torch.eye(2)[[0, 1, 0, 0]], texts=list("abaa"))
@@ -138,6 +151,10 @@ def test_long_completions_leave_one_row_everything_without_a_cap_or_a_mean():
     mean = adjust_rewards(rewards, None, per_token=True, **options).advantages
     shares = torch.tensor([0.3, 0.5, 0.6]).softmax(0).tolist()
     assert mean.tolist() == pytest.approx([*shares, -1], abs=1e-6)
+    empty = adjust_rewards(
+        [1.0, 1.0, 0.0], None, method="propensity", logprobs=[0, -3, -1], lengths=[0, 3, 1], per_token=True
+    )
+    assert empty.weights[:2].tolist() == pytest.approx((2 * torch.tensor([0.0, 1.0]).softmax(0)).tolist())
     with pytest.raises(UsageError, match="method 'propensity' needs lengths"):
         METHODS["propensity"].check(["logprobs"], per_token=True)
 
@@ -165,15 +182,17 @@ def test_a_row_without_a_log_probability_keeps_its_advantage_and_has_no_say(name
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.3])
-def test_smooth(gamma, rich):
+@pytest.mark.parametrize("shares", ["equal", "propensity"])
+def test_smooth(gamma, shares, rich):
     rollouts = rich((8, 1, 6), seed=1)
-    found = METHODS["smooth"](rollouts, gamma=gamma, across="maxrl", per_token=True).advantages
+    options = {"across": "maxrl", "shares": shares, "per_token": True}
+    found = METHODS["smooth"](rollouts, gamma=gamma, **options).advantages
+    shared = METHODS["axes"](rollouts, **options).advantages
     for group in rollouts.groups.unique():
         rows = (rollouts.groups == group).nonzero().flatten()
-        R, C = rollouts.rewards[rows].tolist(), rollouts.is_correct[rows].tolist()
+        C, base = rollouts.is_correct[rows].tolist(), shared[rows].tolist()
         logprobs = (rollouts.logprobs / rollouts.lengths)[rows].tolist()
         mean = fmean([v for v, c in zip(logprobs, C, strict=True) if c] or [0.0])
-        base = maxrl(R) if len(R) > 1 else [0.0]
         expected = [a - gamma * (v - mean) if c else a for a, v, c in zip(base, logprobs, C, strict=True)]
         assert found[rows].tolist() == pytest.approx(expected, abs=1e-9)
 

@@ -1,5 +1,6 @@
 """Smoothing: what made a correct completion likely is taken off its advantage."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -40,5 +41,4 @@ def smooth(rollouts: Rollouts, *, gamma: float = 0.5, per_token: bool = False, *
     logprobs = known_logprobs(rollouts, per_token)
     rows = rollouts.is_correct & ~logprobs.isnan()
     change = logprobs - rollouts.index.mean(logprobs, rows)[rollouts.index.group]
-    advantages = found.to_advantages() - gamma * torch.where(rows, change, 0.0)
-    return Adjusted.from_advantages(rollouts, advantages, found.weights, found.smi if found.measures_smi else None)
+    return replace(found, advantages=found.to_advantages() - gamma * torch.where(rows, change, 0.0))
