@@ -9,6 +9,9 @@ from dra_grpo.errors import UsageError
 from dra_grpo.registry import Registry
 
 Completion = str | Sequence[Mapping[str, Any]]
+Completions = Sequence[Completion]
+Ids = Sequence[Sequence[int]]
+"""Token ids: N lists, one a row."""
 
 
 def completion_text(completion: Completion) -> str:

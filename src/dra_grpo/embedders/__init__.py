@@ -15,6 +15,5 @@ from dra_grpo.embedders.sentence_transformer import (
 from dra_grpo.registry import Registry
 
 _ENCODERS = NgramEmbedder, SentenceTransformerEmbedder, MiniLMEmbedder, StaticEmbedder, HttpEmbedder, ChunkedEmbedder
-EMBEDDERS: Registry[type] = Registry(
-    "embedder", "dra_grpo.embedders", {kind.name: kind for kind in (*_ENCODERS, PolicyEmbedder)}
-)
+_KINDS: dict[str, type] = {kind.name: kind for kind in (*_ENCODERS, PolicyEmbedder)}
+EMBEDDERS: Registry[type] = Registry("embedder", "dra_grpo.embedders", _KINDS)

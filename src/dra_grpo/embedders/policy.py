@@ -1,16 +1,13 @@
 """`policy`: mean-pooled hidden states of the policy of this very step. No second model, and never cached by text."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from dra_grpo.completions import Ids
 from dra_grpo.errors import UsageError
-
-Ids = Sequence[Sequence[int]]
-"""N lists, one a row."""
 
 
 class PolicyEmbedder:
@@ -59,10 +56,8 @@ class PolicyEmbedder:
         model.eval()
         try:
             for start in range(0, len(completion_ids), self.batch_size):
-                rows = slice(start, start + self.batch_size)
-                ids, attention, written = right_padded(
-                    prompt_ids[rows], completion_ids[rows], device, own and own[rows]
-                )
+                at = slice(start, start + self.batch_size)
+                ids, attention, written = right_padded(prompt_ids[at], completion_ids[at], device, own and own[at])
                 model(input_ids=ids, attention_mask=attention, use_cache=False, logits_to_keep=1)
                 hidden = captured.pop()[:, -ids.shape[1] :].float()  # prompt tuning puts virtual tokens before
                 weight = written[..., None].to(hidden.dtype)

@@ -74,9 +74,8 @@ class DiversityAwareMixin(_Trainer):
             scale=getattr(self, "scale_rewards", None),
             eps=EPS,
         )
-        self._correctness_column = correctness_column(
-            self.reward_func_names, dra.correctness_reward, self._adjuster.reads_correct
-        )
+        named, is_read = dra.correctness_reward, self._adjuster.reads_correct
+        self._correctness_column = correctness_column(self.reward_func_names, named, is_read)
         self.adjustment: tuple[Rollouts, Adjusted] | None = None
         self._generated: Generated
         self._batches = (-1, 0)

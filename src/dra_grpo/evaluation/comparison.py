@@ -177,14 +177,13 @@ def comparison_table(comparison: Comparison) -> Table:
 
 def needed(comparison: Comparison) -> list[str]:
     """What it takes to see a difference of the size asked about, a line for each benchmark."""
-    lines = []
-    for name, need in ((name, task.detect) for name, task in comparison.tasks.items() if task.detect):
-        wanted = f"{name}: for a difference of {100 * need.size:g} points (80% power, 5% level) each model needs"
-        enough = (
-            f"{need.samples_fixed} samples a problem on these problems, {need.samples_other or 'no number'} on others"
-        )
-        lines.append(f"{wanted} {enough} of the kind, or {need.problems} problems")
-    return lines
+    return [
+        f"{name}: for a difference of {100 * need.size:g} points (80% power, 5% level) each model needs "
+        f"{need.samples_fixed} samples a problem on these problems, {need.samples_other or 'no number'} on others of "
+        f"the kind, or {need.problems} problems"
+        for name, need in ((name, task.detect) for name, task in comparison.tasks.items())
+        if need
+    ]
 
 
 def _row(name: str, task: Difference, unit: int) -> list[object]:

@@ -189,9 +189,7 @@ def published_table(results: Results) -> Table | None:
     rows: list[list[object]] = [[results.model, f"{average:.1f}", _points(20 * hypot(*errors)), samples, "this run"]]
     for one in json.loads(PUBLISHED.read_text(encoding="utf-8")):
         error = ONE_SAMPLE_STDERR / sqrt(one["samples"] or nan)
-        rows.append(
-            [one["model"], f"{one['points']:.1f}", _points(error), one["samples"] or "not said", one["source"]]
-        )
+        rows += [[one["model"], f"{one['points']:.1f}", _points(error), one["samples"] or "not said", one["source"]]]
     return ["Model", "Average of five", "± (samples alone, 95%)", "Samples", "Source"], rows
 
 

@@ -63,22 +63,20 @@ class Scored:
         }
 
 
-def score(
-    task: str, problems: Sequence[Problem], samples: Samples, count: int, extract: Any = "boxed"
-) -> list[Scored]:
+def score(task: str, problems: Sequence[Problem], drawn: Samples, count: int, extract: Any = "boxed") -> list[Scored]:
     """Grade the first `count` samples of every problem.
 
     Args:
         task: the benchmark's name; Countdown has a verifier, all others are graded by their gold.
         problems: N.
-        samples: every (id, 0 … count - 1) of them.
+        drawn: every (id, 0 … count - 1) of them.
         count: n.
         extract: where an answer is looked for, as in `final_answer`.
 
     Returns:
         N, in the order of `problems`.
     """
-    groups = [[samples[problem.id, number] for number in range(count)] for problem in problems]
+    groups = [[drawn[problem.id, number] for number in range(count)] for problem in problems]
     if task == "countdown":
         return [_countdown(*row) for row in zip(problems, groups, strict=True)]
     texts = [sample.completion for group in groups for sample in group]
@@ -90,9 +88,8 @@ def score(
 def _countdown(problem: Problem, samples: list[Sample]) -> Scored:
     asked = countdown.Problem.from_prompt(problem.text)
     correct = [countdown.verify(sample.completion, asked).correct for sample in samples]
-    answers = [
-        countdown.solution_key(one.completion) if right else None for one, right in zip(samples, correct, strict=True)
-    ]
+    rows = zip(samples, correct, strict=True)
+    answers = [countdown.solution_key(one.completion) if right else None for one, right in rows]
     return Scored(problem, samples, correct, answers, solutions=len(countdown.distinct_solutions(asked)))
 
 

@@ -168,11 +168,9 @@ def read_gold(raw: object) -> Gold | None:
     [None, None, None, None, None, None, None]
     """
     raw = _unwrapped(raw)
-    if isinstance(raw, bool) or not isinstance(raw, str | Real | Decimal):  # NumPy's and pandas' numbers are `Real`
-        return None
-    if raw != raw:  # NaN
-        return None
-    return _read(str(raw))
+    # NumPy's and pandas' numbers are `Real`; NaN is no number.
+    is_one = isinstance(raw, str | Real | Decimal) and not isinstance(raw, bool) and raw == raw
+    return _read(str(raw)) if is_one else None
 
 
 def _unwrapped(raw: object) -> object:

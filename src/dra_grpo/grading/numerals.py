@@ -92,14 +92,11 @@ def _decimal(text: str) -> Numeral | None:
         return None
     decimals = match["decimals"] or ""
     cycle = match["cycle"] or match["only"] or ""
-    power = int(match["exponent"] or match["digit"] or 0)
-    exact = bool(cycle) or match["decimals"] is None
-    exact = exact and match["exponent"] is None and match["digit"] is None
+    power = int(match["exponent"] or match["digit"] or 0) - len(decimals)
+    exact = (cycle or match["decimals"] is None) and match["exponent"] is None and match["digit"] is None
     digits = (match["integer"] or "0").replace(",", "") + decimals
-    value = (int(digits) + Fraction(int(cycle or 0), 10 ** len(cycle) - 1 or 1)) * Fraction(10) ** (
-        power - len(decimals)
-    )
-    return Numeral(-value if match["sign"] == "-" else value, exact)
+    value = (int(digits) + Fraction(int(cycle or 0), 10 ** len(cycle) - 1 or 1)) * Fraction(10) ** power
+    return Numeral(-value if match["sign"] == "-" else value, bool(exact))
 
 
 def _fraction(text: str) -> Numeral | None:

@@ -13,9 +13,8 @@ _FACTOR = (
 )
 _PRODUCT = rf"{_FACTOR}(?: ?(?:/|\\cdot)? ?{_FACTOR})*"
 _DEGREES = re.compile(r"(?<=[0-9]) ?\^ ?(?:\\circ|\{ ?\\circ ?\})(?: ?[CFK])?$")
-_MARKED = re.compile(
-    rf"(?:(?<=[0-9}})\]])|(?<=\\pi)|(?<=\\circ)) ?({_PRODUCT}|\\frac ?\{{ ?{_PRODUCT}\}} ?\{{ ?{_PRODUCT}\}}) ?$"
-)
+_RATIO = rf"\\frac ?\{{ ?{_PRODUCT}\}} ?\{{ ?{_PRODUCT}\}}"
+_MARKED = re.compile(rf"(?:(?<=[0-9}})\]])|(?<=\\pi)|(?<=\\circ)) ?({_PRODUCT}|{_RATIO}) ?$")
 _BARE = re.compile(rf"(?<=[0-9}})]) ({_LETTER}(?:{_LETTER}|[ ./'-])*)(?:{_EXPONENT})?$")
 _ATTACHED = re.compile(rf"(?<=[0-9}})])(cm|mm|km|kg|mg|ft|mph|lbs?|hrs?|{_OTHER_SCRIPT}+)(?:{_EXPONENT})?$")
 _WORD = re.compile(rf"\\[A-Za-z]+|(/?{_LETTER_OR_PREFIX}+)")

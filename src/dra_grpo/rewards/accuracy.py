@@ -6,10 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dra_grpo.completions import Completion, completion_text
+from dra_grpo.completions import Completions, completion_text
 from dra_grpo.grading.grader import Grade, Grader, grader
 
 logger = logging.getLogger(__name__)
+
+Log = Callable[[str, float], None]
+"""TRL's: a metric's name and its value in this batch."""
 
 _GIVEN_UP = ("timeout", "crash", "overlong")
 
@@ -48,11 +51,7 @@ class AccuracyReward:
         return self.grader.counts
 
     def __call__(
-        self,
-        completions: Sequence[Completion],
-        solution: Sequence[object],
-        log_metric: Callable[[str, float], None] | None = None,
-        **columns: Any,
+        self, completions: Completions, solution: Sequence[object], log_metric: Log | None = None, **columns: Any
     ) -> list[float | None]:
         """The rewards of N completions.
 
@@ -73,7 +72,7 @@ class AccuracyReward:
         return [grade.score for grade in grades]
 
 
-def _report(grades: list[Grade], solution: Sequence[object], log_metric: Callable[[str, float], None] | None) -> None:
+def _report(grades: list[Grade], solution: Sequence[object], log_metric: Log | None) -> None:
     counts = Counter(grade.how for grade in grades)
     given_up = {how: counts[how] for how in _GIVEN_UP if counts[how]}
     if given_up:

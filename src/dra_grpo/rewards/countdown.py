@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dra_grpo.completions import Completion, completion_text
+from dra_grpo.completions import Completions, completion_text
 from dra_grpo.tasks.countdown import Grade, Problem, verify
 
+Numbers = Sequence[Sequence[int]]
+"""N lists of given numbers."""
 
-def countdown_reward(
-    completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int], **columns: Any
-) -> list[float]:
+
+def countdown_reward(completions: Completions, numbers: Numbers, target: Sequence[int], **columns: Any) -> list[float]:
     """1.0 for a completion that the verifier accepts, 0.0 for any other.
 
     Args:
@@ -30,9 +31,7 @@ def countdown_reward(
     return [float(grade.correct) for grade, _ in _grades(completions, numbers, target)]
 
 
-def step_validity(
-    completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int], **columns: Any
-) -> list[float]:
+def step_validity(completions: Completions, numbers: Numbers, target: Sequence[int], **columns: Any) -> list[float]:
     """The share of a completion's steps that are valid: operands at hand, arithmetic right.
 
     Reward = valid steps / max(steps, n - 1) for n numbers. It lies in [0, 1]; it is 1 exactly where the n - 1 steps
@@ -53,15 +52,11 @@ def step_validity(
     >>> step_validity(["3+5=8,8*2=15", "3+5=8", "junk"], numbers=[[3, 5, 2]] * 3, target=[16] * 3)
     [0.5, 0.5, 0.0]
     """
-    return [
-        grade.valid_steps / max(grade.steps, len(problem.numbers) - 1)
-        for grade, problem in _grades(completions, numbers, target)
-    ]
+    graded = _grades(completions, numbers, target)
+    return [grade.valid_steps / max(grade.steps, len(problem.numbers) - 1) for grade, problem in graded]
 
 
-def _grades(
-    completions: Sequence[Completion], numbers: Sequence[Sequence[int]], target: Sequence[int]
-) -> list[tuple[Grade, Problem]]:
+def _grades(completions: Completions, numbers: Numbers, target: Sequence[int]) -> list[tuple[Grade, Problem]]:
     problems = [Problem(tuple(row), goal) for row, goal in zip(numbers, target, strict=True)]
     texts = map(completion_text, completions)
     return [(verify(text, problem), problem) for text, problem in zip(texts, problems, strict=True)]

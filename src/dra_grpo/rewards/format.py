@@ -1,10 +1,9 @@
 """The format reward: reasoning in `<think>`, then the answer in `<answer>`, and nothing else."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dra_grpo.completions import Completion, completion_text
+from dra_grpo.completions import Completions, completion_text
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class FormatReward:
     think_in_prompt: bool = False
     __name__: ClassVar[str] = "format_reward"
 
-    def __call__(self, completions: Sequence[Completion], **columns: Any) -> list[float]:
+    def __call__(self, completions: Completions, **columns: Any) -> list[float]:
         """The rewards of N completions (texts or chats); `columns` are unused."""
         return [float(self._well_formed(completion_text(completion))) for completion in completions]
 

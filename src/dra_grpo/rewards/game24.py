@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from dra_grpo.completions import Completion, completion_text
+from dra_grpo.completions import Completions, completion_text
 
 _ANSWER = re.compile(r"^[ \t]*answer:([^=\n]*)", re.IGNORECASE | re.MULTILINE)
 _EXPRESSION = re.compile(r"[-0-9+*/() ]+")
@@ -16,9 +16,7 @@ _OPERATIONS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.
 _MAX_LENGTH = 200  # four numbers and any sensible number of brackets
 
 
-def game24_reward(
-    completions: Sequence[Completion], numbers: Sequence[str | Sequence[int]], **columns: Any
-) -> list[float]:
+def game24_reward(completions: Completions, numbers: Sequence[str | Sequence[int]], **columns: Any) -> list[float]:
     """1.0 where the expression on the last `Answer:` line makes 24 from exactly the given numbers, else 0.0.
 
     What follows an `=` is not looked at: the expression is the answer, not the claim about it.

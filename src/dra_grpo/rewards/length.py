@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from dra_grpo.completions import Completion
+from dra_grpo.completions import Completions, Ids
 from dra_grpo.errors import UsageError
 from dra_grpo.rewards.accuracy import AccuracyReward, accuracy_reward
 
@@ -50,11 +50,7 @@ class CosineLengthReward:
             raise UsageError(f"cosine_length_reward got max_tokens={self.max_tokens}; expected a positive number")
 
     def __call__(
-        self,
-        completions: Sequence[Completion],
-        solution: Sequence[object],
-        completion_ids: Sequence[Sequence[int]],
-        **columns: Any,
+        self, completions: Completions, solution: Sequence[object], completion_ids: Ids, **columns: Any
     ) -> list[float | None]:
         """The rewards of N completions.
 
@@ -71,10 +67,8 @@ class CosineLengthReward:
             UsageError: the columns differ in length.
         """
         scores = self.accuracy(completions, solution, **columns)
-        return [
-            None if score is None else self._scaled(bool(score), len(ids))
-            for score, ids in zip(scores, completion_ids, strict=True)
-        ]
+        rows = zip(scores, completion_ids, strict=True)
+        return [None if score is None else self._scaled(bool(score), len(ids)) for score, ids in rows]
 
     def _scaled(self, correct: bool, length: int) -> float:
         short, long = (self.short_correct, self.long_correct) if correct else (self.short_wrong, self.long_wrong)

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from dra_grpo.completions import Completion, completion_text
+from dra_grpo.completions import Completions, Ids, completion_text
 from dra_grpo.errors import UsageError
 
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -42,12 +42,7 @@ class RepetitionPenalty:
             found = f"n={self.n}, unit={self.unit!r}"
             raise UsageError(f"repetition_penalty got {found}; expected 1 or more, and 'words' or 'tokens'")
 
-    def __call__(
-        self,
-        completions: Sequence[Completion],
-        completion_ids: Sequence[Sequence[int]] | None = None,
-        **columns: Any,
-    ) -> list[float]:
+    def __call__(self, completions: Completions, completion_ids: Ids | None = None, **columns: Any) -> list[float]:
         """The rewards of N completions (texts or chats); `columns` are unused.
 
         Raises:

@@ -54,11 +54,8 @@ def split_of(numbers: tuple[int, ...]) -> Split:
 
 def _rounds(split: Split, size: int, seed: int) -> Iterator[Problem]:
     """Round after round over the multisets of a split, each time with their next target."""
-    multisets = [
-        numbers
-        for numbers in combinations_with_replacement(range(1, LARGEST_NUMBER + 1), size)
-        if split_of(numbers) == split
-    ]
+    every = combinations_with_replacement(range(1, LARGEST_NUMBER + 1), size)
+    multisets = [numbers for numbers in every if split_of(numbers) == split]
     multisets.sort(key=lambda numbers: _digest(f"{seed}:{numbers}"))
     queue = deque((numbers, _targets(numbers, seed)) for numbers in multisets)
     while queue:
