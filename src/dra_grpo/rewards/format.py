@@ -1,5 +1,6 @@
 """The format reward: reasoning in `<think>`, then the answer in `<answer>`, and nothing else."""
 
+import re
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -32,21 +33,13 @@ class FormatReward:
         return [float(self._well_formed(completion_text(completion))) for completion in completions]
 
     def _well_formed(self, text: str) -> bool:
-        rest = "<think>" + text if self.think_in_prompt else text
+        text = "<think>" + text if self.think_in_prompt else text
         tags = ("<think>", "</think>", "<answer>", "</answer>")
-        if any(rest.count(tag) != (self.answer_tags or tag.endswith("think>")) for tag in tags):
+        if any(text.count(tag) != (self.answer_tags or tag.endswith("think>")) for tag in tags):
             return False
-        between = []
-        for tag in tags if self.answer_tags else tags[:2]:
-            before, found, rest = rest.partition(tag)
-            if not found:  # it stands before an earlier one
-                return False
-            between.append(before.strip())
-        if self.answer_tags:
-            nothing, thought, gap, answer = between
-            return not nothing and bool(thought) and not gap and bool(answer) and not rest.strip()
-        nothing, thought = between
-        return not nothing and bool(thought) and bool(rest.strip())
+        answer = r"<answer>(.*)</answer>\s*" if self.answer_tags else "(.*)"
+        found = re.fullmatch(rf"\s*<think>(.*)</think>\s*{answer}", text, re.DOTALL)
+        return found is not None and all(part.strip() for part in found.groups())
 
 
 format_reward = FormatReward()
