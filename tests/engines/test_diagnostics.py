@@ -21,6 +21,7 @@ def test_groups_without_a_gradient(method, adjusted):
     found = step_diagnostics(rollouts, METHODS[method](rollouts))
     assert found["raw_zero_variance"] == 3 / 4
     assert found["adjusted_zero_variance"] == adjusted
+    assert ("smi" in found) is (method != "none")  # logged where it is measured
 
 
 def test_a_group_that_could_not_be_scored_counts_nowhere():

@@ -88,26 +88,6 @@ def test_advantage_stage_needs_grpo(lab, tmp_path):
         lab.make_trainer(tmp_path, DRAConfig(method="dra-signed", embedder="ngram"), rloo=True)
 
 
-def test_policy_embedder_pools_the_policy_of_this_step(lab, tmp_path):
-    policy, tokenizer = lab.tiny_policy()
-    before = {name: value.clone() for name, value in policy.state_dict().items()}
-    seen = Seen(lab.length_reward)
-    trainer = lab.make_trainer(tmp_path, DRAConfig(embedder="policy"), model=(policy, tokenizer), rewards=[seen])
-    trainer.train()
-    rollouts, _ = trainer.adjustment
-    policy.load_state_dict(before)
-    policy.eval()
-    rows = []
-    for prompt, ids in zip(trainer._logs["prompt"], seen.ids, strict=True):
-        prompt_ids = tokenizer(prompt).input_ids
-        with torch.no_grad():
-            output = policy(torch.tensor([prompt_ids + ids]), output_hidden_states=True)
-        rows.append(output.hidden_states[-1][0, len(prompt_ids) :].mean(0))
-    pooled = torch.stack(rows)
-    scored = ~rollouts.rewards.isnan()
-    torch.testing.assert_close(rollouts.embeddings, pooled - pooled[scored].mean(0), atol=1e-5, rtol=1e-4)
-
-
 class Seen:
     """A reward function that keeps the token ids it was shown: texts do not hold every token."""
 

@@ -1,7 +1,5 @@
 """What TRL's users do around a trainer: it must go on working, and the adjustment must stay right."""
 
-import logging
-
 import pytest
 import torch
 
@@ -95,25 +93,6 @@ def test_a_trainer_with_advantages_of_its_own_is_refused(lab, tmp_path):
     mixed = type("Mixed", (DiversityAwareMixin, Other), {})
     with pytest.raises(RuntimeError, match="Mixed computes advantages that are not GRPO's"):
         lab.make_trainer(tmp_path, NGRAM, trainer_class=mixed).train()
-
-
-def test_unscorable_rows_stay_so_with_trl_s_warning(lab, tmp_path, by_loops, caplog):
-    def none_for_some(completions, **columns):
-        return [None if place in (1, 4) else float(place % 2) for place in range(len(completions))]
-
-    trainer = lab.make_trainer(tmp_path, NGRAM, rewards=[none_for_some])
-    trl_logger = logging.getLogger("trl.trainer.grpo_trainer")
-    trl_logger.addHandler(caplog.handler)
-    try:
-        trainer.train()
-    finally:
-        trl_logger.removeHandler(caplog.handler)
-    assert any("All reward functions returned None" in record.message for record in caplog.records)
-    batch = lab.last_batch(trainer)
-    assert [batch.advantages[1], batch.advantages[4]] == [0.0, 0.0]
-    assert batch.advantages == pytest.approx(
-        by_loops(lab.known(batch.rewards["none_for_some"]), batch.texts), abs=1e-5
-    )
 
 
 def test_evaluation_sees_raw_rewards_and_leaves_the_training_batch(lab, tmp_path):
@@ -266,13 +245,6 @@ def test_an_embedder_may_be_a_function_and_a_method_an_object(lab, tmp_path):
     assert adjusted.rewards[scored].tolist() == pytest.approx((0.6 * rollouts.rewards[scored]).tolist())
     with pytest.raises(UsageError, match="embedder 'one_row' gives"):
         lab.make_trainer(tmp_path, DRAConfig(embedder=one_row))
-
-
-@pytest.mark.parametrize(("method", "measured"), [("dra", True), ("none", False), ("unlikeliness", False)])
-def test_smi_is_logged_by_methods_that_measure_it(lab, tmp_path, method, measured):
-    trainer = lab.make_trainer(tmp_path, DRAConfig(method=method, embedder="ngram"))
-    trainer.train()
-    assert ("dra/smi" in trainer.state.log_history[0]) is measured
 
 
 def test_the_accuracy_reward_takes_trl_s_columns_and_logs_what_it_gave_up(lab, tmp_path):

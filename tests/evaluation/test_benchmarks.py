@@ -134,14 +134,3 @@ def test_countdown_makes_its_own_problems(written):
     assert problem.text == "2,3>6:"
     with pytest.raises(UsageError, match="no Countdown prompt"):
         load_problems(BENCHMARKS["countdown"], written([{"prompt": "2 and 3"}]))
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"no {DATA}; DRA_GRPO_DATA names another folder")
-@pytest.mark.parametrize(
-    "name, file, count",
-    [("math500", "math500", 500), ("olympiadbench", "olympiadbench", 675), ("gsm8k", "gsm8k_test", 1319)],
-)
-def test_real_files_load_whole(name, file, count):
-    found = load_problems(BENCHMARKS[name], DATA / f"{file}.jsonl").problems
-    assert len({problem.id for problem in found}) == len(found) == count
-    assert all(read_gold(problem.gold) is not None for problem in found)

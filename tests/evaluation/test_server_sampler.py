@@ -75,7 +75,7 @@ CHOICE = {"finish_reason": "stop"}
 def test_answers_of_another_kind(server, answer):
     server.fail({"status": 200, "body": answer})
     with pytest.raises(UsageError, match=r"does not answer as OpenAI's API does .*; check the url"):
-        drawn(sampler_of(server.url), requests(), DECODING)
+        drawn(sampler_of(server.url), requests()[:1], DECODING)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +94,7 @@ def test_reasoning_that_the_server_took_out_is_put_back(server, message, text):
     assert [sample.completion for sample in found.values()] == [text]
 
 
-def test_the_key_goes_along_and_must_be_there(server, monkeypatch):
-    monkeypatch.setenv("SOME_KEY", "secret")
-    drawn(sampler_of(server.url, key_variable="SOME_KEY"), requests()[:1], DECODING)
-    assert server.log[0]["key"] == "Bearer secret"
-    monkeypatch.delenv("SOME_KEY")
+def test_the_key_must_be_there_before_anything_is_asked(server):
     with pytest.raises(UsageError, match="key variable 'SOME_KEY' is not set"):
         sampler_of(server.url, key_variable="SOME_KEY")
 

@@ -39,10 +39,6 @@ def test_a_gold_that_cannot_be_read_in_time_is_no_mathematics(pool: WorkerPool, 
     assert "timeout while reading it; it is compared as text" in caplog.text
 
 
-def test_a_gold_that_is_no_mathematics(pool: WorkerPool):
-    assert outcomes(pool, "t(0,4]", "5", TOWER) == ["text", "text"]
-
-
 def test_an_idle_worker_that_was_killed_is_replaced(pool: WorkerPool):
     assert outcomes(pool, "x+1", "1+x") == ["equal"]
     (pid,) = pool.pids

@@ -16,20 +16,11 @@ def test_list_of_numbers_is_kept_as_a_tuple():
     assert hash(Problem([3, 5], 8)) == hash(Problem((3, 5), 8))
 
 
-@pytest.mark.parametrize(
-    "numbers, target",
-    [
-        ((3,), 3),
-        ((1,) * 7, 3),
-        ((0, 3), 3),
-        ((3, 10_000), 3),
-        ((3, True), 3),
-        ((3, "2"), 3),
-        ((3, 4), 0),
-        ((3, 4), 10**24),
-        ((3, 4), "7"),
-    ],
-)
+NUMBERS = [(3,), (1,) * 7, (0, 3), (3, 10_000), (3, True), (3, "2")]
+TARGETS = [0, 10**24, "7"]
+
+
+@pytest.mark.parametrize("numbers, target", [*((them, 3) for them in NUMBERS), *(((3, 4), one) for one in TARGETS)])
 def test_bounds(numbers, target):
     with pytest.raises(UsageError) as error:
         Problem(numbers, target)
@@ -39,21 +30,10 @@ def test_bounds(numbers, target):
     )
 
 
-@pytest.mark.parametrize(
-    "prompt",
-    [
-        "",
-        "3,5>8",
-        "3, 5>8:",
-        "03,5>8:",
-        "3,5>08:",
-        "3>3:",
-        "3,5>8:\n",
-        "٣,5>8:",
-        "3²,5>8:",
-        pytest.param("1" * 10**6, id="long"),
-    ],
-)
+NO_PROMPTS = ["", "3,5>8", "3, 5>8:", "03,5>8:", "3,5>08:", "3>3:", "3,5>8:\n", "٣,5>8:", "3²,5>8:"]
+
+
+@pytest.mark.parametrize("prompt", [*NO_PROMPTS, pytest.param("1" * 10**6, id="long")])
 def test_from_prompt_refuses_what_is_no_prompt(prompt):
     with pytest.raises(UsageError, match="is no Countdown prompt; expected the form '3,5,7>41:'") as error:
         Problem.from_prompt(prompt)
