@@ -99,14 +99,10 @@ class Adjuster:
         """
         known = METHODS.find(config.method).options
         engine = {k: v for k, v in {"scale": scale, "eps": eps}.items() if k in known and v is not None}
-        return cls(
-            config.method,
-            embedder=config.embedder if embedder is None else embedder,
-            embedder_options=config.embedder_options if embedder is None else None,
-            embed=config.embed,
-            answer=config.answer,
-            **{**engine, **more, **config.method_options},
-        )
+        options = config.embedder_options if embedder is None else None
+        embedder = config.embedder if embedder is None else embedder
+        own = {"embedder": embedder, "embedder_options": options, "embed": config.embed, "answer": config.answer}
+        return cls(config.method, **{**own, **engine, **more, **config.method_options})
 
     def embed(self, completions: Sequence[Any]) -> Embedded:
         """The rows of N completions, texts or chats: what `embed` chooses of each, embedded.

@@ -70,7 +70,7 @@ def test_two_processes_on_a_cpu_share_what_six_would_do(monkeypatch):
 
 
 def test_another_number_of_processes_and_a_gpu_that_is_not_there_are_refused_before_anything(config):
-    message = "meant for 3 training processes, but 1 runs here; launch with torchrun --nproc"
+    message = "meant for processes: 3, but 1 runs here; launch with torchrun --nproc"
     with pytest.raises(UsageError, match=message):
         parse_settings(config)
     if not torch.cuda.is_available():

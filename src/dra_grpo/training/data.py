@@ -72,10 +72,8 @@ def check_count(problems: int, settings: Settings) -> None:
     args: Any = settings.training
     prompts = args.generation_batch_size // args.num_generations
     if problems < prompts:
-        lower = "per_device_train_batch_size or gradient_accumulation_steps"
-        raise UsageError(
-            f"{problems} problems are too few: one generation takes {prompts}; bring more, or lower {lower}"
-        )
+        lower = "lower per_device_train_batch_size or gradient_accumulation_steps"
+        raise UsageError(f"{problems} problems are too few: one generation takes {prompts}; bring more, or {lower}")
 
 
 def training_rows(settings: Settings) -> list[dict[str, Any]]:
@@ -110,9 +108,7 @@ def check_rows(rewards: Sequence[Callable[..., Any]], rows: Sequence[dict[str, A
         try:
             inspect.signature(reward).bind(**given)
         except TypeError as error:
-            called = (
-                f"reward {reward.__name__!r} cannot be called with the data's columns, {', '.join(columns)}: {error}"
-            )
+            called = f"reward {reward.__name__!r} cannot be called with the columns {', '.join(columns)}: {error}"
             raise UsageError(f"{called}; name what it reads with --columns NAME=COLUMN, and take **columns") from error
     if any(isinstance(getattr(reward, "accuracy", reward), AccuracyReward) for reward in rewards):
         golds = check_golds(row["solution"] for row in rows)

@@ -9,6 +9,7 @@ import time
 from importlib.metadata import distributions
 from pathlib import Path
 
+from dra_grpo.errors import UsageError
 from dra_grpo.files import json_lines, write_json, write_json_lines, write_whole
 
 VERSIONS = ("dra-grpo", "torch", "trl", "transformers", "accelerate", "datasets", "sentence-transformers", "peft")
@@ -75,6 +76,14 @@ class RunDirectory:
 def launched_processes() -> int:
     """Processes of this run, as torchrun and accelerate tell each of them."""
     return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def check_processes(wanted: int | None) -> None:
+    """Raise UsageError where another number of processes runs here than the batch is meant for; None: any."""
+    here = launched_processes()
+    if wanted not in (None, here):
+        launch = f"launch with torchrun --nproc_per_node {wanted} -m dra_grpo train ..., or set --processes {here}"
+        raise UsageError(f"the batch is meant for processes: {wanted}, but {here} runs here; {launch}")
 
 
 def is_main_process() -> bool:

@@ -1,5 +1,6 @@
 """What each setting may hold: its type, its least value, its choices, whether it is read, what a CPU changes in it."""
 
+import math
 from collections.abc import Collection
 from dataclasses import MISSING, field, fields, make_dataclass
 from enum import Enum
@@ -9,12 +10,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
-from dra_grpo.config import check_least
 from dra_grpo.errors import UsageError, nearest
 from dra_grpo.training.directory import launched_processes
 from dra_grpo.training.recipe_file import HELD, exchanged
 
-TABLES: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("trl_fields.yaml").read_text(encoding="utf-8"))
+TABLES: dict[str, Any] = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
 """What each field may be, which are not read, and which are changed on a CPU; the file explains its tables."""
 
 
@@ -102,7 +102,10 @@ def check_values(values: dict[str, Any], defaults: dict[str, Any]) -> None:
     for name, choices in TABLES["choices"].items():
         if name in values and values[name] not in choices:
             raise UsageError(f"{name} is {values[name]!r}; expected {', '.join(choices[:-1])} or {choices[-1]}")
-    check_least(values, **{name: least for name, least in TABLES["least"].items() if name in values})
+    for name, least in TABLES["least"].items():
+        value = values.get(name)
+        if value is not None and not least <= value < math.inf:
+            raise UsageError(f"{name} is {value}; expected at least {least}")
     if values.get("max_steps") == 0:
         raise UsageError("max_steps is 0; expected at least 1, or -1 to train for num_train_epochs")
 
@@ -133,13 +136,3 @@ def force_cpu(settings: dict[str, Any], flags: Collection[str]) -> list[tuple[st
     forced = [(name, settings[name], now, why) for name, (now, why) in changes.items() if settings[name] != now]
     settings.update({name: now for name, _, now, _ in forced})
     return forced
-
-
-def check_processes(wanted: int | None) -> None:
-    """Raise UsageError where another number of processes runs here than the batch is meant for; None: any."""
-    here = launched_processes()
-    if wanted not in (None, here):
-        raise UsageError(
-            f"the batch is meant for {wanted} training process{'es' * (wanted != 1)}, but {here} runs here; "
-            f"launch with torchrun --nproc_per_node {wanted} -m dra_grpo train ..., or set --processes {here}"
-        )

@@ -99,9 +99,8 @@ def model_shape(name: str) -> ModelShape | None:
     intermediate = getattr(config, "intermediate_size", None) or 4 * hidden
     kv_heads = getattr(config, "num_key_value_heads", None) or heads
     kv_width = kv_heads * (getattr(config, "head_dim", None) or hidden // heads)
-    return ModelShape(
-        model.num_parameters(), config.num_hidden_layers, hidden, intermediate, config.vocab_size, kv_width
-    )
+    layers, parameters = config.num_hidden_layers, model.num_parameters()
+    return ModelShape(parameters, layers, hidden, intermediate, config.vocab_size, kv_width)
 
 
 def estimate(settings: Settings, shape: ModelShape) -> Estimate:

@@ -9,17 +9,8 @@ from typing import TYPE_CHECKING, Any
 from dra_grpo.config import DatasetConfig, DRAConfig, RunConfig
 from dra_grpo.errors import UsageError, one_line
 from dra_grpo.tasks.data import parse_columns
-from dra_grpo.training.directory import launched_processes
-from dra_grpo.training.fields import (
-    TABLES,
-    check_processes,
-    check_values,
-    default,
-    field_types,
-    fitted,
-    force_cpu,
-    members,
-)
+from dra_grpo.training.directory import check_processes, launched_processes
+from dra_grpo.training.fields import TABLES, check_values, default, field_types, fitted, force_cpu, members
 from dra_grpo.training.recipe_file import layered, merged, read_recipe, refuse_unknown, yaml_value
 from dra_grpo.training.validation import fitted_validation
 
@@ -76,9 +67,8 @@ class Settings:
         for start, switch in TABLES["needs"].items():
             idle = sorted(name for name in self.given if name.startswith(start))
             if idle and switch not in forced and values[switch] in (None, False, [], ["none"], "no"):
-                lines.append(
-                    f"{', '.join(idle)} without effect: {switch} is {getattr(values[switch], 'value', values[switch])}"
-                )
+                off = getattr(values[switch], "value", values[switch])
+                lines.append(f"{', '.join(idle)} without effect: {switch} is {off}")
         return lines
 
 
