@@ -226,3 +226,27 @@ def test_the_picture_alone(run, tmp_path):
     (run / "eval.json").unlink()
     with pytest.raises(UsageError, match=r"holds no eval.json"):
         write_picture([run], tmp_path / "picture.svg")
+
+
+@pytest.mark.parametrize(
+    ("means", "config", "said"),
+    [
+        ([0.6, 0.8, 0.7], {}, "Mean is best at step 25; the last step's weights are kept"),
+        ([0.9, 0.8, 0.7], {}, "Mean is best before the first step; "),
+        ([0.6, 0.8, 0.7], {"load_best_model_at_end": True}, "at step 25; the best step's weights are kept"),
+        ([0.6, 0.8, 0.7], {"metric_for_best_model": "rarely_solved", "greater_is_better": False},
+         "Rarely_solved is best at step 50; "),
+    ],
+)  # fmt: skip
+def test_the_best_step_is_marked(run, means, config, said):
+    before = yaml.safe_load((run / "config.yaml").read_text())
+    (run / "config.yaml").write_text(yaml.safe_dump(before | config))
+    steps = [{"step": 25 * n, "eval_mean": mean, "eval_greedy": 0.7, "eval_rarely_solved": 0.3 - n / 10}
+             for n, mean in enumerate(means)]  # fmt: skip
+    write_metrics(run, [{"step": 1, "dra/raw_reward": 0.5}, *steps])
+    page = write_report(run).read_text()
+    assert said in " ".join(page.split())
+    drawn = page[page.index("On validation problems") :]
+    assert ">mean over k<" in drawn
+    assert ">correct<" not in drawn
+    assert re.search(r">best, step (\d+)<", drawn)[1] in said or "before" in said

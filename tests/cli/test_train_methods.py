@@ -15,13 +15,18 @@ from dra_grpo.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
 SHORT = ["--config", str(ROOT / "src/dra_grpo/recipes/countdown.yaml"), "--max_steps", "2", "--save_strategy", "no",
-         "--per_device_train_batch_size", "32", "--evaluation_problems", "10"]  # fmt: skip
+         "--per_device_train_batch_size", "32", "--evaluation_problems", "10",
+         "--validation_problems", "10"]  # fmt: skip
 
 pytestmark = pytest.mark.slow
 
 
+def logged(out):
+    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+
 def trained(out):
-    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    lines = [line for line in logged(out) if "reward" in line]
     assert [line["step"] for line in lines] == [1, 2]
     assert all(line["grad_norm"] > 0 for line in lines)
     assert set(json.loads((out / "eval.json").read_text())) >= {"base", "trained", "difference"}
@@ -45,7 +50,8 @@ def test_two_processes_write_one_run_and_go_on_from_one_checkpoint(tmp_path):
     out = tmp_path / "run"
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv_backend", "c10d",
                 "--rdzv_endpoint", "localhost:0", "-m", "dra_grpo", "train", *SHORT, "--save_strategy", "steps",
-                "--save_steps", "1", "--per_device_train_batch_size", "12", "--output_dir", str(out)]  # fmt: skip
+                "--save_steps", "1", "--eval_steps", "1", "--load_best_model_at_end",
+                "--per_device_train_batch_size", "12", "--output_dir", str(out)]  # fmt: skip
 
     def run(*more):
         quiet = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
@@ -55,6 +61,9 @@ def test_two_processes_write_one_run_and_go_on_from_one_checkpoint(tmp_path):
 
     finished = run()
     lines, evaluation = trained(out), (out / "eval.json").read_text()
+    curve = [(line["step"], line["eval_mean"]) for line in logged(out) if "eval_mean" in line]
+    assert [step for step, _ in curve] == [0, 1, 2]
+    assert json.loads(evaluation)["best"]["value"] == max(mean for _, mean in curve[1:])
     assert json.loads((out / "environment.json").read_text())["processes"] == 2
     groups = [json.loads(line) for line in (out / "samples.jsonl").read_text().splitlines()]
     assert all(len(group["completions"]) == 8 for group in groups)
@@ -64,4 +73,5 @@ def test_two_processes_write_one_run_and_go_on_from_one_checkpoint(tmp_path):
     assert resumed.stdout.count(f"{out}/checkpoint-2 is passed over: rng_state_1.pth is missing\n") == 1
     assert resumed.stdout.count(f"going on from {out}/checkpoint-1\n") == 1
     assert [line["reward"] for line in trained(out)] == [line["reward"] for line in lines]
+    assert [(line["step"], line["eval_mean"]) for line in logged(out) if "eval_mean" in line] == curve
     assert (out / "eval.json").read_text() == evaluation

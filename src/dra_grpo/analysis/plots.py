@@ -82,12 +82,15 @@ class Plot:
         return buffer.getvalue()
 
 
-def curve_plot(series: Mapping[str, str], runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plot | None:
+def curve_plot(
+    series: Mapping[str, str], runs: Mapping[str, Sequence[Mapping[str, Any]]], best: int | None = None
+) -> Plot | None:
     """Diagnostics of one or more runs over steps; None where no run logged a number other than 0.
 
     Args:
         series: key in `metrics.jsonl` -> label.
         runs: label -> lines of `metrics.jsonl`, the page's own run first (its lines are solid, the others' dashed).
+        best: a step to mark; the values are then shown from the lowest on and not from 0.
     """
     lines = {
         (run, key): points
@@ -112,7 +115,9 @@ def curve_plot(series: Mapping[str, str], runs: Mapping[str, Sequence[Mapping[st
                 axes.plot(steps, smoothed(values), dashes, color=colour, linewidth=1.8, label=label)
         axes.set_xlabel("step")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        if min(value for points in lines.values() for _, value in points) >= 0:
+        if best is not None:
+            axes.axvline(best, color=INK, linestyle=":", linewidth=1, label=f"best, step {best}")
+        elif min(value for points in lines.values() for _, value in points) >= 0:
             axes.set_ylim(bottom=0)
         _legend(figure, axes)
 

@@ -27,6 +27,7 @@ REFERENCE = Path(__file__).parents[1] / "recipes" / "countdown.reference.json"
 FREE = {f"{kind}{more}" for kind in ("method", "embedder") for more in ("", "_options")} | {
     "embed", "answer", "seed", "output_dir", "report_to", "logging_steps", "save_steps", "save_total_limit",
     "samples_every", "price_per_gpu_hour", "validation_problems", "eval_strategy", "eval_steps", "eval_on_start",
+    "per_device_eval_batch_size",
 }  # fmt: skip
 """Settings in which a run may differ from the plain GRPO that it is compared with."""
 
@@ -76,7 +77,8 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
         policies=policies,
         plain=plain,
         trade_off_plot=lambda result: trade_off_plot(policies, result).inline(),
-        curve_plot=lambda series: (plot := curve_plot(series, metrics)) and plot.inline(),
+        curve_plot=lambda series, best=None: (plot := curve_plot(series, metrics, best)) and plot.inline(),
+        best=_best(own, config),
         groups=_shown(folder / "samples.jsonl"),
         share=median([x["dra/share_of_step"] for x in own if x.get("dra/share_of_step")] or [0]),
     )
@@ -110,6 +112,17 @@ def _metrics(folder: Path) -> list[dict[str, Any]]:
         raise UsageError(f"{folder} holds no run; expected a directory that `dra-grpo train` wrote")
     file = folder / "metrics.jsonl"
     return json_lines(file) if file.exists() else []
+
+
+def _best(logged: Sequence[Mapping[str, Any]], config: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The figure that is best at some step, and the first such step; None where nothing was evaluated meanwhile."""
+    names = [config.get("metric_for_best_model"), "mean", "correct", "reward"]
+    for name in filter(None, names):
+        found = {line["step"]: line[f"eval_{name}"] for line in logged if is_number(line.get(f"eval_{name}"))}
+        if found:
+            pick = max if config.get("greater_is_better", True) else min
+            return name, pick(found, key=found.__getitem__)
+    return None
 
 
 def _policies(runs: Mapping[str, Path]) -> dict[str, Any]:
