@@ -42,9 +42,8 @@ def assert_same():
 
     def assert_same(found, expected, atol=1e-12):
         for name in ("rewards", "weights", "smi"):
-            torch.testing.assert_close(
-                getattr(found, name), getattr(expected, name), atol=atol, rtol=0, equal_nan=True, check_dtype=False
-            )
+            sides = getattr(found, name), getattr(expected, name)
+            torch.testing.assert_close(*sides, atol=atol, rtol=0, equal_nan=True, check_dtype=False)
 
     return assert_same
 
@@ -169,10 +168,7 @@ def advantages_loop(rewards, groups, scale="group", eps=1e-4, std_floor=0.0):
     advantages = []
     for reward, group in zip(rewards, groups, strict=True):
         peers = [r for r, g in zip(rewards, groups, strict=True) if g == group and not math.isnan(r)]
-        divisor = {
-            "group": max(bessel(peers), std_floor) + eps,
-            "batch": max(bessel(scored), std_floor) + eps,
-            "none": 1.0,
-        }[scale]
+        spread = bessel(peers if scale == "group" else scored)
+        divisor = 1.0 if scale == "none" else max(spread, std_floor) + eps
         advantages.append(0.0 if math.isnan(reward) else (reward - fmean(peers)) / divisor)
     return advantages

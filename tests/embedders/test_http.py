@@ -57,10 +57,7 @@ def test_rows_without_an_index_are_in_the_order_of_the_texts(server, index):
         ({"data": [{"embedding": [1.0]}]}, r"2 texts were sent and rows \[0\] came back"),
         ({"data": [[1.0], [1.0]]}, "does not answer as OpenAI's API does .*AttributeError"),
         ({"data": [{"index": 0, "embedding": [1.0]}] * 2}, r"2 texts were sent and rows \[0, 0\] came back"),
-        (
-            {"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]},
-            "does not answer as OpenAI's API does",
-        ),
+        ({"data": [{"index": 0, "embedding": [1]}, {"index": 1, "embedding": [1, 2]}]}, "does not answer as"),
         ({"data": [{"index": i, "embedding": [None]} for i in range(2)]}, "does not answer as"),
     ],
     ids=["other protocol", "too few", "too few without index", "plain lists", "twice", "ragged", "null"],

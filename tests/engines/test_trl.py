@@ -1,6 +1,7 @@
 """The real TRL trainers, one process, against plain loops."""
 
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -33,12 +34,7 @@ def test_advantages_are_those_of_the_formula(lab, tmp_path):
 
 
 def test_correctness_comes_from_the_named_reward(lab, tmp_path):
-    dra = DRAConfig(
-        embedder="ngram",
-        embedder_options=ORDERS,
-        correctness_reward="length_reward",
-        method_options={"correct_only": True},
-    )
+    dra = replace(NGRAM, correctness_reward="length_reward", method_options={"correct_only": True})
     trainer = lab.make_trainer(tmp_path, dra, rewards=[lab.comma_reward, lab.length_reward])
     trainer.train()
     rollouts, _ = trainer.adjustment
@@ -104,9 +100,8 @@ class Seen:
 def test_policy_embedder_under_lora(lab, tmp_path):
     from peft import LoraConfig
 
-    trainer = lab.make_trainer(
-        tmp_path, DRAConfig(embedder="policy"), peft_config=LoraConfig(r=2, target_modules=["q_proj"])
-    )
+    adapter = LoraConfig(r=2, target_modules=["q_proj"])
+    trainer = lab.make_trainer(tmp_path, DRAConfig(embedder="policy"), peft_config=adapter)
     trainer.train()
     rollouts, _ = trainer.adjustment
     assert rollouts.embeddings.shape == (12, 32)

@@ -32,10 +32,8 @@ def results(seed: int, samples: int = 8, gain: float = 0.0, problems=(("aime24",
 
 def with_rows(one: Results, name: str, change) -> Results:
     """The same results with each row of one task changed."""
-    task = one.tasks[name]
-    return replace(
-        one, tasks={**one.tasks, name: replace(task, per_problem=[change(row) for row in task.per_problem])}
-    )
+    changed = replace(one.tasks[name], per_problem=[change(row) for row in one.tasks[name].per_problem])
+    return replace(one, tasks={**one.tasks, name: changed})
 
 
 def accuracies(one, name):
@@ -101,9 +99,7 @@ def test_unequal_numbers_of_samples():
 def test_what_cannot_be_compared():
     with pytest.raises(UsageError, match="no benchmark in common: aime24, math500 and amc23"):
         compare(results(1), results(2, problems=(("amc23", 40),)))
-    other = with_rows(
-        results(2), "aime24", lambda row: replace(row, digest="another" if row.id == "3" else row.digest)
-    )
+    other = with_rows(results(2), "aime24", lambda row: replace(row, digest="x" if row.id == "3" else row.digest))
     with pytest.raises(UsageError, match="aime24: problem '3' or its gold differs between the two"):
         compare(results(1), other)
     other = with_rows(other, "aime24", lambda row: replace(row, id=f"x{row.id}"))
@@ -112,14 +108,10 @@ def test_what_cannot_be_compared():
 
 
 def test_what_differs_is_said():
-    sides = (
-        results(1, problems=(("aime24", 30),)),
-        results(2, problems=(("aime24", 20),), asked={"template": "r1", "extract": "lenient"}),
-    )
-    assert compare(*sides).notes == [
-        "aime24: on the 20 problems that both have, of 30 and 20",
-        "aime24: extract differs, boxed and lenient",
-    ]
+    first = results(1, problems=(("aime24", 30),))
+    second = results(2, problems=(("aime24", 20),), asked={"template": "r1", "extract": "lenient"})
+    said = ["on the 20 problems that both have, of 30 and 20", "extract differs, boxed and lenient"]
+    assert compare(first, second).notes == [f"aime24: {one}" for one in said]
 
 
 def test_results_are_found_by_folder_or_file(tmp_path):

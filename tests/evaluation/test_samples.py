@@ -52,10 +52,7 @@ def test_lone_surrogates_do_not_stop_a_run(file):
     [
         ("junk", "is no JSON"),
         ("[]", "expected a JSON object"),
-        (
-            '{"id": "a", "number": 0, "seconds": 1, "device_seconds": 0}',
-            "is no sample .*completion.*; remove that line",
-        ),
+        ('{"id": "a", "number": 0, "seconds": 1, "device_seconds": 0}', "is no sample .*completion.*; remove that"),
     ],
 )
 def test_a_broken_line_in_the_middle_is_named(file, line, said):

@@ -74,16 +74,8 @@ WORKED = "First we add three and four, which gives seven, and then we double it 
             "6 of 7 golds cannot be scored (row 0, {'ground_truth': '12'}: a dict; name the key that",
         ),
         (["5", r"\frac{1}{2"], 1, "1 of 2 golds do not equal themselves"),
-        (
-            ["5", WORKED, WORKED + r" \boxed{14}", WORKED + "\n#### 14"],
-            1,
-            "1 of 4 golds are compared as one",
-        ),
-        (
-            ["5", None, "1}", WORKED],
-            3,
-            "cannot be scored (row 1, None: nothing to compare with); 1 of 4 golds do not equal",
-        ),
+        (["5", WORKED, WORKED + r" \boxed{14}", WORKED + "\n#### 14"], 1, "1 of 4 golds are compared as one"),
+        (["5", None, "1}", WORKED], 3, "scored (row 1, None: nothing to compare with); 1 of 4 golds do not equal"),
         ([], 0, "there are no golds"),
     ],
 )

@@ -99,12 +99,8 @@ def test_hostile_text_is_refused_quickly_in_a_short_sentence(text):
 
 def test_every_string_up_to_six_characters_for_two_numbers():
     problem = Problem((2, 1), 2)
-    accepted = {
-        text
-        for length in range(7)
-        for text in map("".join, product("12+*/=,", repeat=length))
-        if verify(text, problem).correct
-    }
+    texts = ("".join(letters) for length in range(7) for letters in product("12+*/=,", repeat=length))
+    accepted = {text for text in texts if verify(text, problem).correct}
     assert accepted == {"2*1=2", "1*2=2", "2/1=2"} == set(accepted_texts(problem))
 
 
