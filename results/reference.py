@@ -30,8 +30,15 @@ def reference() -> dict[str, Any]:
         "versions": VERSIONS,
         "settings": SETTINGS,
         "base": _rounded(runs["0"]["base"]),
-        "trained": {seed: _rounded(run["trained"]) for seed, run in runs.items()},
+        "trained": {seed: _trained(run) for seed, run in runs.items()},
     }
+
+
+def _trained(run: dict[str, Any]) -> dict[str, Any]:
+    """A run's results at temperature 1, by the rule and over temperatures."""
+    over = {temperature: _rounded(at) for temperature, at in run.get("temperatures", {}).get("trained", {}).items()}
+    rule = _rounded(run["one_rule"]["trained"]) if "one_rule" in run else {}
+    return {**_rounded(run["trained"]), **({"rule": rule, "temperatures": over} if rule else {})}
 
 
 def _rounded(results: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dra_grpo.analysis.plots import FEW_STEPS, INK, curve_plot, pass_at_k_plot, smoothed
+from dra_grpo.analysis.plots import FEW_STEPS, INK, curve_plot, pass_at_k_plot, smoothed, trade_off_plot
 from dra_grpo.evaluation.statistics import Estimate
 
 REWARD = {"reward": "reward"}
@@ -57,3 +57,27 @@ def test_smoothing_keeps_the_mean_of_each_window():
     values = [float(v) for v in range(10)]
     expected = [sum(values[max(0, i - 2) : i + 3]) / len(values[max(0, i - 2) : i + 3]) for i in range(10)]
     assert smoothed(values, window=5) == pytest.approx(expected)
+
+
+def policy(value, *colder, rule=None):
+    """Results at temperature 1, at others, and by the rule, as a run's page hands them over."""
+    at = [dict.fromkeys(("pass@1", "pass@16"), {"value": v, "low": v, "high": v}) for v in (value, *colder, rule or 0)]
+    temperatures = dict(enumerate([*at[1:-1], at[0]])) if colder else {}
+    return {**at[0], "temperatures": temperatures, "rule": at[-1] if rule else {}}
+
+
+def test_a_policy_is_a_curve_over_temperature_with_the_rules_star():
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    policies = {"base": policy(0.5, 0.7, 0.6, rule=0.8), "trained": policy(0.55, 0.65, rule=0.9), "old": policy(0.4)}
+    trade_off_plot(policies, "pass@16").draw(figure)
+    (axes,) = figure.axes
+    drawn = [(line.get_marker(), list(line.get_xdata())) for line in axes.lines]
+    assert [x for marker, x in drawn if marker == "*"] == [[0.8], [0.9]]
+    assert ("o", [0.7, 0.6, 0.5]) in drawn
+    assert ("o", [0.65, 0.55]) in drawn
+    rings = [list(line.get_xdata()) for line in axes.lines if line.get_fillstyle() == "none"]
+    assert rings == [[0.5], [0.55]], "temperature 1 is told from the others"
+    arrows = [(note.xyann, note.xy) for note in axes.texts]
+    assert arrows == [((0.8, 0.8), (0.8, 0.8)), ((0.8, 0.8), (0.9, 0.9)), ((0.5, 0.5), (0.4, 0.4))]

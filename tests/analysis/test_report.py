@@ -28,9 +28,19 @@ def results(value, low=None, high=None):
     return dict.fromkeys(("pass@1", "pass@16", "distinct", "coverage"), entry)
 
 
-def write_evaluation(folder, trained, base=0.5, method="dra", problems=500):
+def ruled(base, trained):
+    """What a run adds to its results at temperature 1; the figures by the rule are .2 above those."""
+    sides = {"base": base + 0.2, "trained": trained + 0.2, "difference": trained - base}
+    rule = {name: {**results(value), "mean": results(value)["pass@1"]} for name, value in sides.items()}
+    over = {name: {"0": results(value), "1": results(value - 0.1)} for name, value in sides.items()}
+    about = {"chosen_on": "7 validation problems", "temperature": {"base": 0.6, "trained": 1.2}}
+    return {"one_rule": {**about, **rule}, "temperatures": over}
+
+
+def write_evaluation(folder, trained, base=0.5, method="dra", problems=500, more=lambda base, trained: {}):
     folder.mkdir(exist_ok=True, parents=True)
     sides = {"base": results(base), "trained": results(trained), "difference": results(trained - base)}
+    sides |= more(base, trained)
     about = {"task": "countdown", "split": "test", "problems": problems, "method": method}
     (folder / "eval.json").write_text(json.dumps({**about, **sides}))
 
@@ -90,6 +100,33 @@ def test_it_begins_with_what_happened_and_the_trade_off(run):
     assert "The adjustment took 1.00% of the median step" in page
     assert "dra smi=logdet on countdown · 40 steps" in " ".join(page.split())
     assert page.count("<svg") == 2 + CURVES
+
+
+@pytest.mark.parametrize(
+    ("trained", "said"), [(0.55, "shows no clear difference from"), (0.75, "is better than"), (0.25, "is worse than")]
+)
+def test_it_begins_with_the_rule_and_what_training_gave_beyond_sampling_colder(run, trained, said):
+    write_evaluation(run, trained, more=ruled)
+    page = write_report(run).read_text()
+    assert lead(page).startswith(
+        f"DRA took greedy accuracy from 0.700 to {trained + 0.2:.3f} and, with 15 more samples"
+    )
+    gain = trained - 0.5
+    interval = f"{gain:+.3f} ({gain - 0.1:+.3f} to {gain + 0.1:+.3f})"
+    assert f"it {said} the untrained policy at its best temperature, 0.6: {interval}." in lead(page)
+    for row in ("greedy", "pass@16 by the rule", "mean over k by the rule", "pass@1 at T = 1", "coverage at T = 1"):
+        assert f"<tr><th>{row}</th>" in page
+    assert "0.6 for the base, 1.2 for the trained policy, chosen on 7 validation problems" in " ".join(page.split())
+
+
+def test_a_run_with_temperatures_beside_one_without(run, tmp_path):
+    write_evaluation(run, 0.6, more=ruled)
+    write_evaluation(tmp_path / "old", 0.7, method="none")
+    page = write_report(run, [tmp_path / "old"]).read_text()
+    assert "Plain GRPO" not in lead(page), "at temperature 1 alone it is not to be told beside figures by the rule"
+    table = page.partition("held-out problems</h2>")[2].partition("</table>")[0]
+    assert table.count('<td class="number">–</td>') == 3
+    assert "pass@1 from 0.500 to 0.700" in lead(write_report(tmp_path / "old", [run]).read_text())
 
 
 @pytest.mark.parametrize(("seed", "shown"), [(1, "1"), (7, "0")])

@@ -124,24 +124,38 @@ def curve_plot(
     return Plot(draw, 5.4, 3.0 + 0.25 * len(runs))
 
 
-def trade_off_plot(policies: Mapping[str, Results], *against: str) -> Plot:
+def trade_off_plot(policies: Mapping[str, Any], *against: str) -> Plot:
     """pass@1 against other results, a panel for each.
 
-    Each policy is a point with its 95% intervals; an arrow leads from the base policy to each of the others.
+    Each policy is a curve over temperature with a ring at temperature 1, and a star with its 95% intervals where one
+    rule puts it; where its results have no temperatures, a point with its intervals. An arrow leads from the base
+    policy to each of the others.
 
     Args:
-        policies: label -> results, the base policy first.
+        policies: label -> results, with `rule` and `temperatures` where they are known, the base policy first.
         against: the results on the vertical axes, such as `"pass@16"`.
     """
+    base = next(iter(policies.values()))
 
     def draw(figure: Any) -> None:
         panels = figure.subplots(1, len(against), squeeze=False)[0]
         for axes, name in zip(panels, against, strict=True):
             for (label, results), colour in zip(policies.items(), cycle(COLOURS)):
-                x, y = results["pass@1"], results[name]
+                over = [
+                    [at[key]["value"] for at in results.get("temperatures", {}).values()] for key in ("pass@1", name)
+                ]
+                axes.plot(*over, "-o", color=colour, markersize=2.5, linewidth=1.2, alpha=0.7)
+                ruled = bool(results.get("rule") and base.get("rule"))
+                shown, start = (one["rule"] if ruled else one for one in (results, base))
+                if ruled:
+                    axes.plot(results["pass@1"]["value"], results[name]["value"], "o", color=colour, fillstyle="none")
+                x, y, point = (
+                    shown["pass@1"],
+                    shown[name],
+                    {"fmt": "*" if ruled else "o", "markersize": 11 if ruled else 6},
+                )
                 xerr, yerr = ([[e["value"] - e["low"]], [e["high"] - e["value"]]] for e in (x, y))
-                axes.errorbar(x["value"], y["value"], xerr=xerr, yerr=yerr, fmt="o", color=colour, label=label)
-                start = next(iter(policies.values()))
+                axes.errorbar(x["value"], y["value"], xerr=xerr, yerr=yerr, color=colour, label=label, **point)
                 ends = {"xy": (x["value"], y["value"]), "xytext": (start["pass@1"]["value"], start[name]["value"])}
                 arrow = {"arrowstyle": "->", "color": colour, "alpha": 0.6, "shrinkA": 5, "shrinkB": 5}
                 axes.annotate("", **ends, arrowprops=arrow)

@@ -13,6 +13,7 @@ from dra_grpo.analysis.plots import curve_plot, is_number, smoothed, trade_off_p
 from dra_grpo.config import DRAConfig, RunConfig
 from dra_grpo.cost import cost_line
 from dra_grpo.errors import UsageError, require
+from dra_grpo.evaluation.one_rule import verdict
 from dra_grpo.files import json_lines, read_json, write_whole
 
 SHOWN_GROUPS = 3
@@ -61,7 +62,7 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
     policies = _policies(runs)
     plain = _plain_grpo(config, evaluation) if evaluation.get("method", "none") != "none" and not against else None
     if plain and not plain["unlike"]:
-        policies["plain GRPO (packaged)"] = plain["trained"][plain["seed"]]
+        policies["plain GRPO (packaged)"] = {"rule": {}, "temperatures": {}, **plain["trained"][plain["seed"]]}
     page = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
     html = page.get_template("report.html.jinja").render(
         name=folder.resolve().name,
@@ -74,6 +75,7 @@ def write_report(run: str | Path, against: Sequence[str | Path] = ()) -> Path:
         finished=bool(evaluation) or any(folder.glob("*model*")),
         reward=smoothed([x["dra/raw_reward"] for x in own if is_number(x.get("dra/raw_reward"))], len(own) // 5),
         evaluation=evaluation,
+        verdict=verdict(evaluation) if "one_rule" in evaluation else "",
         policies=policies,
         plain=plain,
         trade_off_plot=lambda result: trade_off_plot(policies, result).inline(),
@@ -135,10 +137,16 @@ def _policies(runs: Mapping[str, Path]) -> dict[str, Any]:
     methods = [evaluation["method"] for evaluation in evaluated.values()]
     policies: dict[str, Any] = {}
     for (label, evaluation), method in zip(evaluated.items(), methods, strict=True):
-        policies.setdefault("base", evaluation["base"])
+        policies.setdefault("base", _side(evaluation, "base"))
         arm = ARMS.get(method) or method
-        policies[arm if methods.count(method) == 1 else f"{arm} ({label})"] = evaluation["trained"]
+        policies[arm if methods.count(method) == 1 else f"{arm} ({label})"] = _side(evaluation, "trained")
     return policies
+
+
+def _side(evaluation: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """One policy's results at temperature 1 and, of a run that has them, by the rule and over temperatures."""
+    more = {"rule": evaluation.get("one_rule", {}), "temperatures": evaluation.get("temperatures", {})}
+    return {**evaluation[name], **{key: found.get(name, {}) for key, found in more.items()}}
 
 
 def _plain_grpo(config: Mapping[str, Any], evaluation: Mapping[str, Any]) -> dict[str, Any]:
