@@ -61,7 +61,8 @@ def test_smoothing_keeps_the_mean_of_each_window():
 
 def policy(value, *colder, rule=None):
     """Results at temperature 1, at others, and by the rule, as a run's page hands them over."""
-    at = [dict.fromkeys(("pass@1", "pass@16"), {"value": v, "low": v, "high": v}) for v in (value, *colder, rule or 0)]
+    entries = [{"value": v, "low": v, "high": v} for v in (value, *colder, rule or 0)]
+    at = [{"pass@1": entry, "pass@16": entry} for entry in entries]
     temperatures = dict(enumerate([*at[1:-1], at[0]])) if colder else {}
     return {**at[0], "temperatures": temperatures, "rule": at[-1] if rule else {}}
 
