@@ -4,8 +4,6 @@ A problem's accepted texts are all known, so p_T(correct | q) = Σ_o p_T(o | q) 
 everything else follows from the p_T(o | q), and one forward pass gives them for every temperature T.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any

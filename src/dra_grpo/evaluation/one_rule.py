@@ -4,8 +4,6 @@ pass@k = mean over problems of 1 − (1 − g)(1 − p_T*)^(k − 1), g whether 
 temperature, a policy that became sharper looks like one that learned; under this rule it does not.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

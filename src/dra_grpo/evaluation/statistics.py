@@ -1,7 +1,5 @@
 """Means over problems and what they are worth: intervals, the noise of samples, tests of differences."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import ceil, comb, hypot, sqrt

@@ -5,8 +5,6 @@ temperature-0.6/       an evaluation as `evaluate` leaves it, and so on
 results.json           all of them, each benchmark as `aime24 T=0.6`, with the rule's metrics
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
