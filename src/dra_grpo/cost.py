@@ -10,12 +10,8 @@ def cost(seconds: float, device_seconds: float, price: float | None = None) -> d
     {'seconds': 5400.0, 'gpu_hours': 6.0, 'price_per_gpu_hour': 1.1, 'money': 6.6}
     """
     hours = device_seconds / 3600
-    return {
-        "seconds": round(seconds, 3),
-        "gpu_hours": round(hours, 6),
-        "price_per_gpu_hour": price,
-        "money": None if price is None else round(hours * price, 4),
-    }
+    money = None if price is None else round(hours * price, 4)
+    return {"seconds": round(seconds, 3), "gpu_hours": round(hours, 6), "price_per_gpu_hour": price, "money": money}
 
 
 def cost_line(cost: dict[str, Any]) -> str:

@@ -11,10 +11,8 @@ START = ("problems.jsonl", "my_rewards.py", "run.yaml")
 """The files to start from, as they lie beside this module."""
 
 RANDOM_MODEL = "random-model"
-CHAT_TEMPLATE = (
-    "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
-    "{% if add_generation_prompt %}assistant: {% endif %}"
-)
+MESSAGES = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}"
+CHAT_TEMPLATE = MESSAGES + "{% if add_generation_prompt %}assistant: {% endif %}"
 
 
 def run(arguments: list[str]) -> None:

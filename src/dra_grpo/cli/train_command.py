@@ -2,6 +2,7 @@
 
 import warnings
 from math import ceil
+from textwrap import shorten
 from typing import Any
 
 from dra_grpo.analysis.report import write_report
@@ -61,9 +62,9 @@ def _print_changes(settings: Settings) -> None:
     for line in settings.without_effect():
         print(f"note: {line}")
     if settings.forced:
-        forced = [(name, _short(before), _short(now), why) for name, before, now, why in settings.forced]
-        rows = table(["setting", "recipe", "here", "why"], forced)
-        print(f"on this CPU, the recipe's settings become:\n\n{rows}\n")
+        rows = [(name, shorten(str(was), 24, placeholder="..."), now, why) for name, was, now, why in settings.forced]
+        changed = table(["setting", "recipe", "here", "why"], rows)
+        print(f"on this CPU, the recipe's settings become:\n\n{changed}\n")
 
 
 def _print_plan(settings: Settings) -> None:
@@ -83,8 +84,3 @@ def _print_plan(settings: Settings) -> None:
     print(table([f"memory a {where}", "GiB", "when"], rows))
     peak, card = (f"{ceil(size / GIB)} GiB" for size in (needs.peak, needs.card))
     print(f"\npeak about {peak} with every row at its longest, a card of {card} or more: added up, not measured")
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 24 else text[:21] + "..."
