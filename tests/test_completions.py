@@ -23,11 +23,6 @@ def test_parts(text, think, answer):
     assert [part(text, embed) for embed in ("completion", "think", "answer")] == [text, think, answer]
 
 
-def test_an_unknown_part_names_the_nearest():
-    with pytest.raises(UsageError, match="unknown part of a completion 'anwser'; did you mean 'answer'"):
-        part("x", "anwser")
-
-
 def assistant(content=None, **fields):
     return {"role": "assistant", "content": content, **fields}
 
@@ -39,9 +34,10 @@ def calling(name, arguments, id="1"):
 TOOL = {"role": "tool", "name": "add", "content": "the tool says 42"}
 # a chat -> all that the policy wrote, its thinking, its answer, what a reward grades
 CHATS = {
-    "reasoning_content": ([assistant("42", reasoning_content="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
-    "thinking": ([assistant("42", thinking="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
-    "reasoning": ([assistant("42", reasoning="6 * 7")], "<think>6 * 7</think>42", "6 * 7", "42", "42"),
+    **{
+        field: ([assistant("42", **{field: "6 * 7"})], "<think>6 * 7</think>42", "6 * 7", "42", "42")
+        for field in ("reasoning_content", "thinking", "reasoning")
+    },
     "cut while thinking": ([assistant(reasoning="6 * ")], "<think>6 * ", "<think>6 * ", "", ""),
     "parts": (
         [assistant([{"type": "thinking", "thinking": "6 * 7"}, {"type": "text", "text": "42"}])],

@@ -48,16 +48,13 @@ def test_every_command_has_help(command, capsys):
     [
         ("trian", "unknown command 'trian'; did you mean 'train'?"),
         ("list methds", "invalid choice: 'methds'"),
-        ("doctor a b", "unrecognized arguments: a b; see `dra-grpo doctor --help`"),
         ("report nowhere", "nowhere holds no run"),
         ("report", "the following arguments are required"),
         ("report nowhere --again other", "unrecognized arguments: --again other"),
         ("pretrain countdown --ste 5", "unrecognized arguments: --ste 5"),
-        ("train --config nope.yaml", "'nope.yaml' cannot be read"),
         ("train --config countdown --model_name_or_path ./no/such/model", "no model folder at './no/such/model'"),
         ("train --config recipes/countdown.yaml --reward_funcs contdown", "did you mean 'countdown'?"),
         ("train --config countdown --embedder ngrma", "did you mean 'ngram'?"),
-        ("train --config countdown --task countdwn", "did you mean 'countdown'?"),
     ],
 )
 def test_what_can_be_mended_is_one_line_and_exit_code_2(tmp_path, said, arguments, message):
@@ -121,16 +118,12 @@ def test_the_help_of_train_has_every_setting_the_common_ones_first(said):
     assert all(meaning.startswith("        ") and meaning.strip() for meaning in below.values())
 
 
-@pytest.mark.parametrize(("name", "value"), [("HF_HUB_OFFLINE", "true"), ("TRANSFORMERS_OFFLINE", "1")])
-def test_doctor_reads_offline_as_the_hub_does(monkeypatch, name, value):
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setenv(name, value)
-    assert _hub().startswith(f"offline by {name}={value}")
-
-
-def test_doctor_asks_the_hub_that_is_set(monkeypatch):
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
+def test_doctor_reads_offline_and_the_hubs_address_as_the_hub_does(monkeypatch):
+    for name, value in (("HF_HUB_OFFLINE", "true"), ("TRANSFORMERS_OFFLINE", "1")):
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        monkeypatch.setenv(name, value)
+        assert _hub().startswith(f"offline by {name}={value}")
+        monkeypatch.delenv(name)
     with socket.create_server(("127.0.0.1", 0)) as mirror:
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{mirror.getsockname()[1]}")
         assert _hub() == "reachable"
@@ -170,7 +163,6 @@ def test_dry_run_prints_the_resolved_run_and_writes_nothing(tmp_path, said):
 @pytest.mark.parametrize(("arguments", "debug"), [(["--traceback"], "0"), ([], "1")])
 def test_traceback_shows_where_an_error_of_one_line_comes_from(said, monkeypatch, arguments, debug):
     monkeypatch.setenv("DRA_GRPO_DEBUG", debug)
-    code, _, errors = said("report", "nowhere", *arguments)
-    assert code == 2
+    _, _, errors = said("report", "nowhere", *arguments)
     assert "Traceback (most recent call last)" in errors
     assert errors.splitlines()[-1].startswith("dra-grpo: error: nowhere holds no ")

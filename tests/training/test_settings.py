@@ -206,6 +206,7 @@ def test_options_go_with_their_choice_and_stay_where_it_is_only_said_again(
         ("seed: 1", ["--config", "countdwn"], "'countdwn' cannot be read: .*No such file .* `dra-grpo list recipes`$"),
         ("dataset_columns: {prompt: q}", [], r"a.yaml: unknown key 'dataset_columns'; did you mean 'columns'\?$"),
         ("method: dra", ["--columns", "q"], "columns.* has 'q'; expected ROLE=COLUMN"),
+        ("method: dra", ["--columns", ""], "columns.* has ''; expected ROLE=COLUMN"),
         ("method: dra", ["--metod_options.smi", "logdet"], r"^unknown option 'metod_options'; did you mean"),
         ("method: dra", ["--method_options.smi"], "--method_options.smi takes one value, got none"),
         ("method: dra", ["--method_options.smi", "["], r"--method_options.smi is '\[', which is not YAML"),

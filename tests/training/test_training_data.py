@@ -105,7 +105,7 @@ def test_golds_are_graded_against_themselves_before_training(reward, capsys):
 def test_a_column_that_a_reward_reads_and_the_data_lacks():
     rows = [{"prompt": "1?", "solution": "1", "levle": 2}]
     check_rows(rewards_by_name(["accuracy", "format", "cosine-length"]), rows)
-    with pytest.raises(UsageError, match=r"'plain_reward' cannot .* columns solution, levle: missing .*: 'level'; name"):
+    with pytest.raises(UsageError, match=r"'plain_reward' cannot .* columns solution, levle: missing .*: 'level'"):
         check_rows([plain_reward], rows)
     with pytest.raises(UsageError, match=r"reward 'narrow_reward' cannot .*: got an unexpected .* 'completion_ids'"):
         check_rows([narrow_reward], rows)

@@ -158,8 +158,8 @@ def read_flags(arguments: Sequence[str], types: dict[str, Any]) -> dict[str, Any
             value = words[0]
         else:
             value = yaml_value(words[0], f"--{flag} is {words[0]!r}, which")
-        if name == "columns" and isinstance(value, str) and not path:
-            value = parse_columns(value)
+        if name == "columns" and not isinstance(value, dict) and not path:
+            value = parse_columns(words[0])
         for key in reversed(path):
             value = {key: value}
         flags = merged(flags, {name: value})
