@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.lab.experiment import Arm, Experiment, Place, crossed, paired, read_arm, rows
+from dra_grpo.lab.experiment import Arm, Experiment, Place, Read, crossed, paired, read_arm, rows
 from dra_grpo.lab.outcome import markdown, report
 from dra_grpo.lab.runs import Run
 
@@ -60,9 +60,13 @@ def test_differences_are_taken_run_by_run():
     done["base-1"] = line(Run(None, 1), base=entry("0100", [0.0] * 4))
     runs = {arm.name: Experiment("", "", (arm,)).runs(3, (0, 1)) for arm in (ours, theirs, base)}
     reads = {arm.name: read_arm(arm, runs[arm.name], done, SETS[1]) for arm in (ours, theirs, base)}
-    assert paired(reads["a"], reads["b"])["greedy"].tolist() == [[0, 1, 1, 0], [1, 1, 1, 1]]
-    assert paired(reads["a"], reads["base"])["greedy"].sum(1).tolist() == [1, 2, 3]
-    assert paired(reads["a"], reads["base"])["sunk"].tolist() == [[0], [0], [0]]
+    (from_b,), (from_base,) = paired(reads["a"], reads["b"]), paired(reads["a"], reads["base"])
+    assert from_b["greedy"].tolist() == [[0, 1, 1, 0], [1, 1, 1, 1]]
+    assert from_base["greedy"].sum(1).tolist() == [1, 2, 3]
+    assert from_base["sunk"].tolist() == [[0], [0], [0]]
+    both = paired(reads["a"], reads["base"], reads["b"])
+    assert [each["greedy"].sum(1).tolist() for each in both] == [[2, 3], [2, 4]]
+    assert paired(reads["b"], Read(reads["b"].values, [], [(7, 0), (7, 1)], True)) == []
 
 
 def test_the_interval_covers_the_truth_over_runs_and_sets_of_numbers():

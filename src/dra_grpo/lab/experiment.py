@@ -56,7 +56,7 @@ class Experiment:
     """
 
     name: str
-    question: str
+    question: str | None
     arms: tuple[Arm, ...] = ()
     against: str | None = None
     seeds: int = 3
@@ -146,6 +146,11 @@ class Read:
     trained: bool
     points: dict[float, tuple[float, float]] = field(default_factory=dict)
 
+    def of(self, run: tuple[int, int]) -> dict[str, np.ndarray] | None:
+        """Figure -> (M,) of one run; None where it is not there."""
+        run = run if self.trained else (run[0], 0)
+        return {n: v[self.runs.index(run)] for n, v in self.values.items()} if run in self.runs else None
+
 
 FIGURES = ("greedy", "pass@16", "mean", "distinct", "pass@1 at T = 1", "pass@16 at T = 1", "sunk")
 """The columns of a table. "sunk": problems whose p at temperature 1 is below .05."""
@@ -177,16 +182,18 @@ def read_arm(arm: Arm, runs: Sequence[Run], done: Mapping[str, Any], name: str) 
     return Read(values, temperatures, [(r.base, r.seed) for r, _ in found], arm.settings is not None, points)
 
 
-def paired(arm: Read, other: Read) -> dict[str, np.ndarray]:
-    """Figure -> (R, M), the arm minus the other, run by run of the same base policy and seed.
+def paired(arm: Read, *others: Read) -> list[dict[str, np.ndarray]]:
+    """The arm minus each of the others, over the runs of a base policy and seed that all of them have.
 
     Of a base policy itself there is one run, which stands against all of its seeds.
+
+    Returns:
+        For each of the others figure -> (R, M); nothing where they have no run in common.
     """
-    places = {run: place for place, run in enumerate(other.runs)}
-    partners = [places.get(run if other.trained else (run[0], 0)) for run in arm.runs]
-    mine = [place for place, partner in enumerate(partners) if partner is not None]
-    theirs = [partner for partner in partners if partner is not None]
-    return {name: values[mine] - other.values[name][theirs] for name, values in arm.values.items() if mine}
+    tables = [{run: values for run in arm.runs if (values := other.of(run)) is not None} for other in (arm, *others)]
+    common = [run for run in arm.runs if all(run in table for table in tables)]
+    mine, *theirs = ({name: np.array([table[run][name] for run in common]) for name in arm.values} for table in tables)
+    return [{name: values - each[name] for name, values in mine.items()} for each in theirs] if common else []
 
 
 def crossed(values: np.ndarray, clusters: Sequence[Any], confidence: float = 0.95) -> Estimate:
@@ -232,7 +239,8 @@ def rows(
     }
     for arm, found in reads.items():
         other = reads.get(experiment.against or "")
-        differences = paired(found, other) if other and arm != experiment.against else {}
+        against = paired(found, other) if other and arm != experiment.against else []
+        differences = against[0] if against else {}
         yield {
             "arm": arm,
             "runs": len(found.runs),

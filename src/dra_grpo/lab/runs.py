@@ -27,6 +27,7 @@ from dra_grpo.evaluation.exact import Accepted, correct_at, exact_probabilities,
 from dra_grpo.evaluation.one_rule import GRID, choose_temperature, over_temperatures, read
 from dra_grpo.files import append_json_lines, json_lines, locked, write_whole
 from dra_grpo.lab.countdown_policy import pretrain
+from dra_grpo.merging import average
 from dra_grpo.tasks.countdown import BASE_POLICY, Problem, problems
 from dra_grpo.training.recipe_file import layered, recipe_path
 
@@ -34,7 +35,7 @@ VALIDATION, TEST = "validation[:500]", "test[500:]"
 """Sets of problems. T* and every choice come from VALIDATION; the first 500 test problems are spent: they were looked
 at while the library was made."""
 
-MERGES = (0.3, 0.5, 0.7)
+MERGES = (0.3, 0.4, 0.5, 0.7)
 """The run's share in the averages with its base policy that are measured beside it."""
 
 EVERY = 25
@@ -42,7 +43,8 @@ EVERY = 25
 
 BOOKKEEPING = {
     "logging_steps": 1, "save_strategy": "steps", "save_steps": EVERY, "save_total_limit": 100, "report_to": "none",
-    "eval_strategy": "steps", "eval_steps": EVERY, "evaluation_problems": 0, "samples_every": 1_000_000,
+    "eval_strategy": "steps", "eval_steps": EVERY, "eval_on_start": True, "validation_problems": 200,
+    "evaluation_problems": 0, "samples_every": 1_000_000,
 }  # fmt: skip
 """Settings of every run that change no number of it."""
 
@@ -112,12 +114,12 @@ class Job:
 
     def do(self) -> None:
         """Train what is not trained, measure it, add a line to the ledger."""
-        run, folder = self.run, self.work / self.run.key
+        run, folder = self.run, self.work / self.run.key / "run"
         if self.is_done(ledger(self.ledger)):
             return
         started, base = time.perf_counter(), base_policy(run.base, self.work)
-        with locked(folder, "run", "--work"):
-            if run.settings is not None and not (folder / "trained").exists():
+        with locked(folder.parent, "run", "--work"):
+            if run.settings is not None and not (folder.parent / "trained").exists():
                 self._train(base, folder)
             policies = {
                 name: measured(model, tokenizer, self.sets)
@@ -134,11 +136,11 @@ class Job:
         from dra_grpo.training.settings import parse_settings
 
         given = {**BOOKKEEPING, **(self.run.settings or {}), "seed": self.run.seed, "output_dir": str(folder)}
-        recipe = folder / "recipe.yaml"
+        recipe = folder.parent / "recipe.yaml"
         write_whole(recipe, yaml.safe_dump({"extends": "countdown", "model_name_or_path": str(base), **given}))
         go_on = ["--resume"] if any(folder.glob("checkpoint-*")) else ["--overwrite"]
         train(parse_settings(["--config", str(recipe), "--disable_tqdm", "true", *go_on]))
-        (folder / "trained").touch()
+        (folder.parent / "trained").touch()
 
 
 def base_policy(seed: int, work: Path) -> Path:
@@ -171,9 +173,9 @@ def weights_of(base: Path, folder: Path | None) -> Iterable[tuple[str, Any, Any]
     best = max(points, key=lambda point: point["mean"], default={"step": 0})["step"]
     if points and best != points[-1]["step"]:
         yield "best", AutoModelForCausalLM.from_pretrained(folder / f"checkpoint-{best}"), tokenizer
-    trained, untrained = ({name: x.clone() for name, x in each.state_dict().items()} for each in (model, parent))
+    trained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for share in MERGES:
-        model.load_state_dict({name: untrained[name].lerp(trained[name], share) for name in trained})
+        model.load_state_dict(average([parent.state_dict(), trained], [1 - share, share]))
         yield f"merge {share}", model, tokenizer
 
 
