@@ -3,6 +3,7 @@
 EXPERIMENTS = {
     "recipe": "dra_grpo.lab.recipe:RECIPE",
     "prize": "dra_grpo.lab.prize:PRIZE",
+    "frontier": "dra_grpo.lab.frontier:FRONTIER",
     "baseline": "dra_grpo.lab.baseline:BASELINE",
     "permutation": "dra_grpo.lab.permutation:PERMUTATION",
     "group-size": "dra_grpo.lab.group_size:GROUP_SIZE",

@@ -19,7 +19,7 @@ def report(experiment: Experiment, place: Place, seeds: int, bases: Sequence[int
     Raises:
         UsageError: none of its runs is there.
     """
-    lines = [experiment.question]
+    lines = [experiment.question or experiment.name]
     if experiment.arms:
         found = list(rows(experiment, ledger(place.ledger), seeds, bases))
         if not found:

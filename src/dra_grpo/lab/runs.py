@@ -8,6 +8,7 @@ A run's folder keeps its weights as long as it is there, so that a policy can be
 import json
 import os
 import re
+import shutil
 import sys
 import time
 import warnings
@@ -130,6 +131,8 @@ class Job:
             "versions": {name: version(name) for name in ("torch", "trl", "transformers")}, "policies": policies,
         }  # fmt: skip
         append_json_lines(self.ledger, [line])
+        for checkpoint in set(folder.glob("checkpoint-*")) - {best_checkpoint(folder)}:
+            shutil.rmtree(checkpoint)
 
     def _train(self, base: Path, folder: Path) -> None:
         from dra_grpo.training.run import train
@@ -169,14 +172,20 @@ def weights_of(base: Path, folder: Path | None) -> Iterable[tuple[str, Any, Any]
         return
     model = AutoModelForCausalLM.from_pretrained(folder)
     yield "final", model, tokenizer
-    points = curve(folder)
-    best = max(points, key=lambda point: point["mean"], default={"step": 0})["step"]
-    if points and best != points[-1]["step"]:
-        yield "best", AutoModelForCausalLM.from_pretrained(folder / f"checkpoint-{best}"), tokenizer
+    best = best_checkpoint(folder)
+    if best:
+        yield "best", AutoModelForCausalLM.from_pretrained(best), tokenizer
     trained = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for share in MERGES:
         model.load_state_dict(average([parent.state_dict(), trained], [1 - share, share]))
         yield f"merge {share}", model, tokenizer
+
+
+def best_checkpoint(folder: Path) -> Path | None:
+    """That with the best mean on the curve; None where it is the last one."""
+    points = [point for point in curve(folder) if point["step"]]
+    best = max(points, key=lambda point: point["mean"], default=None)
+    return folder / f"checkpoint-{best['step']}" if best and best != points[-1] else None
 
 
 def curve(folder: Path) -> list[dict[str, float]]:
