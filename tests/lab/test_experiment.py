@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from dra_grpo.errors import UsageError
-from dra_grpo.lab.experiment import Arm, Experiment, Place, Read, crossed, paired, read_arm, rows
-from dra_grpo.lab.outcome import markdown, report
+from dra_grpo.files import append_json_lines
+from dra_grpo.lab.experiment import FIGURES, Arm, Experiment, Place, Read, crossed, paired, read_arm
+from dra_grpo.lab.outcome import report
 from dra_grpo.lab.runs import Run
 
 SETS = ("validation[:4]", "validation[4:8]")
@@ -105,14 +106,13 @@ def test_experiments_share_runs_and_a_base_policy_has_one():
 def test_tables_say_what_there_is(tmp_path):
     arms = (Arm("base", None), Arm("a", {"method": "none"}), Arm("not run", {"method": "dra"}))
     experiment = Experiment("trial", "Why?", arms, against="base", sets=SETS)
-    run = Run({"method": "none"})
-    done = {
-        "base-0": line(Run(None), base=entry("0110", [0.5] * 4)),
-        run.key: line(run, final=entry("1111", [1.0] * 4, 1.2)),
-    }
-    found = list(rows(experiment, done, 3, (0,)))
-    assert [row["arm"] for row in found] == ["base", "a"]
-    assert markdown(found)[3].startswith("| a | 1 | 1.2 | 1.000 [1.000, 1.000] |")
-    assert markdown(found, "differences")[2].startswith("| a | 0.500 [")
+    place, run = Place(tmp_path, tmp_path), Run({"method": "none"})
     with pytest.raises(UsageError, match="has no run of 'trial'; `dra-grpo lab run trial`"):
-        report(experiment, Place(tmp_path, tmp_path), 3, (0,))
+        report(experiment, place, 3, (0,))
+    append_json_lines(place.ledger, [line(Run(None), base=entry("0110", [0.5] * 4))])
+    append_json_lines(place.ledger, [line(run, final=entry("1111", [1.0] * 4, 1.2))])
+    found = report(experiment, place, 3, (0,))
+    assert found == (tmp_path / "trial.md").read_text().splitlines()
+    header, starts = " | ".join(FIGURES) + " |", [text.split(" [")[0] for text in found if text[:2] == "| "]
+    assert starts[::3] == [f"| arm | runs | T* | {header}", "| a | 1 | 1.2 | 1.000", "| a | 0.500"]
+    assert starts[4] == f"| arm | {header}"

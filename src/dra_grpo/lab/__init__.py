@@ -9,5 +9,6 @@ EXPERIMENTS = {
     "group-size": "dra_grpo.lab.group_size:GROUP_SIZE",
     "embedders": "dra_grpo.lab.embedders:EMBEDDERS",
     "smi": "dra_grpo.lab.smi:SMI_FUNCTIONS",
+    "propensity": "dra_grpo.lab.propensity:PROPENSITY",
 }
 """Name -> where the experiment is."""

@@ -7,6 +7,7 @@ import torch
 
 from dra_grpo.core import SMI
 from dra_grpo.lab.experiment import Arm, Experiment, Place
+from dra_grpo.lab.outcome import table
 from dra_grpo.methods.adjust import adjust_rewards
 
 SIZES = (6, 16, 64)
@@ -15,7 +16,7 @@ REPEATS = 30
 
 def cost(place: Place, seeds: int, bases: Sequence[int]) -> list[str]:
     """Milliseconds that an adjustment of 64 groups of G completions takes, and the ratio to graph cut."""
-    lines = ["| G | " + " | ".join(SMI) + " |", "|" + " --- |" * (len(SMI) + 1)]
+    rows = []
     for size in SIZES:
         embeddings, rewards = torch.randn(64, size, 384), torch.ones(64, size)
         taken = dict.fromkeys(SMI, float("inf"))
@@ -25,9 +26,9 @@ def cost(place: Place, seeds: int, bases: Sequence[int]) -> list[str]:
                 adjust_rewards(rewards, embeddings, smi=name)
                 taken[name] = min(taken[name], perf_counter() - started)
         least = taken["graph_cut"]
-        cells = [f"{1000 * seconds:.1f} ms ({seconds / least:.1f}×)" for seconds in taken.values()]
-        lines.append(f"| {size} | {' | '.join(cells)} |")
-    return ["What one adjustment of 64 groups takes, D = 384:", "", *lines]
+        cells = {name: f"{1000 * seconds:.1f} ms ({seconds / least:.1f}×)" for name, seconds in taken.items()}
+        rows.append({"G": size, **cells})
+    return ["What one adjustment of 64 groups takes, D = 384:", "", *table(rows)]
 
 
 SMI_FUNCTIONS = Experiment(
