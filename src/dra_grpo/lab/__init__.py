@@ -10,5 +10,6 @@ EXPERIMENTS = {
     "embedders": "dra_grpo.lab.embedders:EMBEDDERS",
     "smi": "dra_grpo.lab.smi:SMI_FUNCTIONS",
     "propensity": "dra_grpo.lab.propensity:PROPENSITY",
+    "coverage": "dra_grpo.lab.coverage:COVERAGE",
 }
 """Name -> where the experiment is."""
