@@ -4,8 +4,8 @@
 of numbers, and over all completions of all problems at once. p is that of the text; of the text, among correct
 completions only, which are what DRA pays; or of the solution, the sum over the correct texts that share it. The slope
 is that of (1 + SMI) / G over p. For the claim: near 1 among the correct, for the text or for its solution, and nearer
-with more completions. Against it: near 0 or below, or no better with more. "exact identity" knows which texts are one
-solution, the most that any embedder can tell from the group itself.
+with more completions. Against it: near 0 or below, or no better with more. "exact identity" is no embedder: it is told
+which texts are one solution, so that 1 + SMI counts them.
 
 **Calibration.** (1 + SMI) / G at G = 8 as an estimate of p, by tenths of the completions in order of p; after × its
 ratio to the mean p. A completion counts itself, so that the most to be had is 7/8 p + 1/8. For the claim: ratios near
@@ -16,9 +16,9 @@ all completions look alike.
 or of log p(s | q) over all solutions s, by enumeration. Against it stands the mean gradient of groups of G under each
 weight of a correct completion, as a cosine; 1 is no bias. "batch": of 32 problems. "problem": the mean over problems
 one by one with its 95% interval, where what a problem counts for is left out. "own" is 1 − the cosine of the two
-halves that the mean was measured with, its own noise; 0 where it is known exactly. "noise" is E|g − Eg|² / |Eg|² of
-one batch's gradient g. For the claim: R / (1 + SMI) nearer to 1 than plain R, and near to 1, with less noise than R /
-p. Against it: no nearer than plain R.
+halves that the mean was measured with, its own noise, 0 where it is known exactly: a cosine may be that much too low.
+"noise" is E|g − Eg|² / |Eg|² of one batch's gradient g. For the claim: R / (1 + SMI) nearer to 1 than plain R, and
+near to 1, with less noise than R/p. Against it: no nearer than plain R.
 """
 
 import time
@@ -319,7 +319,8 @@ def density_plot(records: Sequence[Mapping[str, Any]]) -> Plot:
                 axes.plot(p, mean, "o-", color=colour, markersize=3, label=name)
                 axes.fill_between(p, low, high, color=colour, alpha=0.12, linewidth=0)
             axes.plot(p, 1 + (GROUP - 1) * p, "--", color=COLOURS[0], label="a density: 1 + (G − 1) p")
-            axes.set(xscale="log", xlabel=f"p of the {density}", ylabel="1 + SMI")
+            axes.set(xscale="log" if density == TEXT else "linear", xlabel=f"p of the {density}", ylabel="1 + SMI")
+            axes.xaxis.set_major_formatter("{x:g}")
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5)
 
     return Plot(on, 9.0, 4.2)
