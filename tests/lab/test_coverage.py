@@ -41,15 +41,16 @@ def test_every_run_is_one_of_the_baselines():
 def test_the_shares_that_sank_are_of_what_the_base_policy_solved():
     import pandas as pd
 
-    same = {"texts": 3, "solutions": 2, "divided": 0.0, "target": 30}
+    same = {"texts": 3, "solutions": 2, "divided": "none", "target": 30}
     p = [(0.05, 0.01), (0.2, 0.09), (0.2, 0.2), (0.3, 0.04), (0.9, 0.9)]
     found = pd.DataFrame([{"arm": "A", "before": before, "after": after, **same} for before, after in p])
     rows = {(row["property"], row["class"]): row for row in sinking(found)}
-    assert [row["cases"] for row in rows.values() if row["property"] == "before"] == [3, 1]
+    assert [row["cases"] for row in rows.values() if row["property"] == "before"] == [2, 1, 1]
     (texts,) = (row for row in rows.values() if row["property"] == "texts")
     assert texts == {"property": "texts", "class": texts["class"], "cases": 4, "A, p < 0.1": 0.5, "A, p < 0.05": 0.25}
-    (low, _) = (row for row in rows.values() if row["property"] == "before")
-    assert (low["A, p < 0.1"], low["A, p < 0.05"]) == pytest.approx((2 / 3, 1 / 3))
+    low, middle, _ = (row for row in rows.values() if row["property"] == "before")
+    assert (low["A, p < 0.1"], low["A, p < 0.05"]) == (0.5, 0.0)
+    assert (middle["A, p < 0.1"], middle["A, p < 0.05"]) == (1.0, 1.0), "the lower end is in"
 
 
 def test_a_run_with_weights_and_one_without(tmp_path, monkeypatch):
@@ -58,8 +59,7 @@ def test_a_run_with_weights_and_one_without(tmp_path, monkeypatch):
     assert analyse(place, 1, (0,)) == ["No run is there yet."]
     curve = [{"step": step, "distinct": 2 + step / 100, "greedy": 0.5, "rarely_solved": 0.1} for step in (0, 25)]
     append_json_lines(place.ledger, [{"key": run.key, "curve": curve} for run in (GRPO, DRA)])
-    shutil.copytree(BASE_POLICY, place.work / GRPO.key)
-    (place.work / GRPO.key / "trained").touch()
+    shutil.copytree(BASE_POLICY, place.work / GRPO.key / "run")
     monkeypatch.setattr(coverage, "COVERAGE", type(COVERAGE)("", "", COVERAGE.arms, sets=("validation[:20]",)))
     monkeypatch.setattr(coverage, "DEEP", 0.3)
     lines = analyse(place, 1, (0,))

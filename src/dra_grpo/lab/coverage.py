@@ -6,16 +6,14 @@ repels from what is said already shows as DRA's line above GRPO's and above that
 same accuracy.
 
 **Where p sinks.** Problems that the base policy solves with p ≥ .1 at temperature 1, by what they are like: `before`
-is that p, `texts` and `solutions` are how many are accepted, `divided` is the share of the texts that divide. Cases
-are problems × runs of an arm; beside them the shares of them that the trained policy solves with p < .1 and with p <
-.05.
+is that p, `texts` and `solutions` are how many are accepted, `divided` is how many of the texts divide. Cases are
+problems × runs of an arm; beside them the shares of them that the trained policy solves with p < .1 and with p < .05.
 
 **What is said in place.** The trained policy's greedy completions on the problems that sank below .05, as shares of
 the verifier's first complaints.
 """
 
 from collections.abc import Iterator, Sequence
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -35,10 +33,12 @@ QUESTION, *READING = str(__doc__).splitlines()
 SANK, DEEP = 0.1, 0.05
 FIGURES = {"distinct": "distinct solutions of 16", "greedy": "greedy accuracy", "rarely_solved": "share with p < .05"}
 CLASSES = {
-    "before": (0.1, 0.3, 0.5, 1), "texts": (0, 4, 8, inf), "solutions": (0, 2, 3, inf), "divided": (-inf, 0, 0.99, 1),
-    "target": (0, 25, 50, 100),
-}  # fmt: skip
-"""Property of a problem -> the ends of its classes, of which the upper one is in."""
+    "before": (0.1, 0.3, 0.5, 1.01),
+    "texts": (1, 5, 9, 99),
+    "solutions": (1, 3, 4, 99),
+    "target": (1, 26, 51, 101),
+}
+"""Property of a problem -> the ends of its classes, of which the lower one is in; `divided` has names."""
 
 COMPLAINTS = {
     "form": "malformed",
@@ -67,16 +67,21 @@ def cases(place: Place, arm: Arm, run: Run, name: str) -> Iterator[dict[str, Any
         `arm`, `base`, `seed`, `prompt`, the problem's properties, p at temperature 1 `before` and `after`; `said` in
         greedy decoding and its `mistake`, where p sank below .05.
     """
-    base, folder = base_policy(run.base, place.work), place.work / run.key
-    if not (folder / "trained").exists():
+    base, folder = base_policy(run.base, place.work), place.work / run.key / "run"
+    if not (folder / "model.safetensors").exists():
         return
     asked, (_, untrained, tokenizer) = problem_set(name), next(iter(weights_of(base, None)))
     _, trained, _ = next(iter(weights_of(base, folder)))
     policies = (exact_probabilities(model, tokenizer, asked) for model in (untrained, trained))
     for one, other in zip(*policies, strict=True):
-        before, after, divided = one.correct(), other.correct(), np.mean(["/" in text for text in one.texts])
+        before, after, divided = one.correct(), other.correct(), {"/" in text for text in one.texts}
         case = {"arm": arm.name, "base": run.base, "seed": run.seed, "prompt": one.problem.prompt, "before": before}
-        case |= {"after": after, "texts": len(one.texts), "solutions": len(one.solutions()), "divided": divided}
+        case |= {
+            "after": after,
+            "texts": len(one.texts),
+            "solutions": len(one.solutions()),
+            "divided": "some" if len(divided) > 1 else "all" if True in divided else "none",
+        }
         if before >= SANK and after < DEEP:
             case["said"] = completions(trained, tokenizer, one.problem.prompt)[0]
             case["mistake"] = mistake(case["said"], one.problem)
@@ -86,11 +91,12 @@ def cases(place: Place, arm: Arm, run: Run, name: str) -> Iterator[dict[str, Any
 def sinking(found: pd.DataFrame) -> list[dict[str, Any]]:
     """Of each property's classes the cases of an arm, and the shares of each arm's that sank."""
     solved, records = found[found["before"] >= SANK], []
-    for name, ends in CLASSES.items():
-        for interval, own in solved.groupby(pd.cut(solved[name], ends, include_lowest=True), observed=True):
+    classes = {name: pd.cut(solved[name], ends, right=False) for name, ends in CLASSES.items()}
+    for name, kinds in {**classes, "divided": solved["divided"]}.items():
+        for kind, own in solved.groupby(kinds, observed=True):
             by_arm = own.groupby("arm", sort=False)["after"]
             shares = {f"{arm}, p < {end}": float(np.mean(p < end)) for arm, p in by_arm for end in (SANK, DEEP)}
-            records.append({"property": name, "class": str(interval), "cases": max(by_arm.size()), **shares})
+            records.append({"property": name, "class": str(kind), "cases": max(by_arm.size()), **shares})
     return records
 
 
