@@ -41,7 +41,7 @@ def test_each_temperature_is_sampled_once_and_greedy_once_a_problem(server, sums
     asked = [body["temperature"] for body in server.log]
     assert {t: asked.count(t) for t in asked} == {0: 12, 0.6: 48, 1: 48}
     said = capsys.readouterr().err
-    assert "samples: 12 at 0 (greedy, one a problem), 48 at 0.6, 48 at 1; at most 6,912 tokens" in said
+    assert "samples: 12 at 0, 48 at 0.6, 48 at 1 (0 is greedy, one a problem); at most 6,912 tokens" in said
     assert "temperature 0: 12 samples, " in said
     assert "; 96 samples are left: about " in said
     assert "; 48 samples are left: about " in said
@@ -92,7 +92,7 @@ def test_two_of_them_are_compared_at_the_same_temperature(server, sums, tmp_path
     assert any("amc23 T=0 has no 'rule_mean'" in note for note in by_rule.notes)
     assert len(comparison_table(by_rule)[1]) == 1
     third = evaluate_temperatures(served(server, sums, tmp_path / "c"), [0.3])
-    with pytest.raises(UsageError, match=r"no benchmark in common: .* and amc23 T=0\.3; of several .* temperature-T"):
+    with pytest.raises(UsageError, match=r"no benchmark in common: amc23 T=0, amc23 T=0\.6 and amc23 T=0\.3"):
         compare(first, third)
     with pytest.raises(UsageError, match=r"amc23 T=0\.6 has no 'nothing'"):
         compare(first, second, "nothing")

@@ -80,12 +80,14 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
     """
     names = [name for name in first.tasks if name in second.tasks]
     if not names:
-        found = f"no benchmark in common: {', '.join(first.tasks)} and {', '.join(second.tasks)}"
-        of_several = any(AT in name for name in (*first.tasks, *second.tasks))
-        raise UsageError(f"{found}{'; of several temperatures each has a folder temperature-T' if of_several else ''}")
+        raise UsageError(f"no benchmark in common: {', '.join(first.tasks)} and {', '.join(second.tasks)}")
     if detect is not None and metric != "avg":
         raise UsageError(f"--detect is about avg, not {metric}; leave --metric out")
-    notes = [f"{name}: in one of the two only" for name in first.tasks.keys() ^ second.tasks.keys() if AT in name]
+    notes = [
+        f"{name}: in one of the two only"
+        for name in {**first.tasks, **second.tasks}
+        if AT in name and name not in names
+    ]
     pairs = {name: _pair(name, first.tasks[name], second.tasks[name], notes) for name in names}
     values = {}
     for name, pair in pairs.items():
@@ -99,7 +101,8 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
         raise UsageError(notes[-1])
     exact = metric.startswith("exact_")  # two models alike on every problem are alike, whatever the problems
     labels = {name: clusters(pairs[name][0]) for name in values}
-    p_values = [sign_flip_p(cluster_sums(after - before, labels[name])) for name, (before, after) in values.items()]
+    moved = {name: cluster_sums(after - before, labels[name]) for name, (before, after) in values.items()}
+    p_values = [sign_flip_p(one) for one in moved.values()]
     ends = None if exact or statistics.bounds(metric) is None else (-1.0, 1.0)
     tasks = {}
     for (name, (before, after)), p, p_holm in zip(values.items(), p_values, statistics.holm(p_values), strict=True):
@@ -109,7 +112,7 @@ def compare(first: Results, second: Results, metric: str = "avg", detect: float 
         samples = [side[0].samples for side in pairs[name]]
         need = None if detect is None else statistics.detection(detect, noise)
         tasks[name] = Difference(len(before), samples, *means, p, p_holm, noise and noise.stderr, need)
-    return Comparison(metric, tasks, _average(tasks, values, labels), notes)
+    return Comparison(metric, tasks, _average(tasks, moved), notes)
 
 
 def _pair(name: str, first: TaskResults, second: TaskResults, notes: list[str]) -> list[list[ProblemResults]]:
@@ -146,9 +149,7 @@ def _values(name: str, pair: Sequence[Sequence[ProblemResults]], metric: str) ->
     return [np.array([row.metrics[own] for row in side]) for side, own in zip(pair, names, strict=True)]
 
 
-def _average(
-    tasks: dict[str, Difference], values: dict[str, list[np.ndarray]], labels: dict[str, list[str]]
-) -> Difference | None:
+def _average(tasks: dict[str, Difference], moved: dict[str, np.ndarray]) -> Difference | None:
     """Over benchmarks, each counting the same; the test weighs each problem as the mean does.
 
     None of one benchmark, nor where one stands there at several temperatures.
@@ -156,9 +157,7 @@ def _average(
     count = len(tasks)
     if count < 2 or len({name.partition(AT)[0] for name in tasks}) < count:
         return None
-    weighted = np.concatenate(
-        [cluster_sums(after - before, labels[name]) / len(before) / count for name, (before, after) in values.items()]
-    )
+    weighted = np.concatenate([one / tasks[name].problems / count for name, one in moved.items()])
     first, second = (sum(getattr(task, side) for task in tasks.values()) / count for side in ("first", "second"))
     difference = statistics.average([task.difference for task in tasks.values()])
     return Difference(

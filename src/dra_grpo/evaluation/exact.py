@@ -166,9 +166,7 @@ def exact_results(
     {'pass@1': 0.5, 'pass@2': 0.75, 'distinct': 0.75, 'coverage': 0.75}
     """
     correct = correct_at(accepted, temperature)
-    solutions = [
-        torch.tensor(list(one.solutions(level, temperature).values()), dtype=torch.float64) for one in accepted
-    ]
+    solutions = [chances(one.solutions(level, temperature)) for one in accepted]
     counts = torch.tensor([len(one) for one in solutions], dtype=torch.float64)
     distinct = torch.stack([drawn(one, samples).sum() for one in solutions])
     passed = {"pass@1": correct, f"pass@{samples}": drawn(correct, samples)}

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from dra_grpo.evaluation.exact import (
     Accepted,
+    chances,
     correct_at,
     differences,
     drawn,
@@ -84,10 +85,8 @@ def over_temperatures(accepted: Sequence[Accepted], samples: int = 16) -> dict[f
 
 def _distinct(accepted: Accepted, temperature: float) -> Tensor:
     """Σ_s 1 − (1 − g_s)(1 − p_s)^15."""
-    chances = [
-        torch.tensor(list(accepted.solutions(temperature=t).values()), dtype=torch.float64) for t in (0.0, temperature)
-    ]
-    return one_rule(*chances)[f"pass@{KS[-1]}"].sum()
+    each = (chances(accepted.solutions(temperature=t)) for t in (0.0, temperature))
+    return one_rule(*each)[f"pass@{KS[-1]}"].sum()
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,28 +36,23 @@ def evaluate_temperatures(settings: EvalSettings, temperatures: Sequence[float])
     Raises:
         UsageError: what `evaluate` refuses.
     """
-    parts = {
-        t: replace(settings, temperature=t, out=settings.out / f"temperature-{t:g}", **({} if t else {"samples": 1}))
-        for t in sorted(set(temperatures))
-    }
-    loaded, engine = load(settings), engine_of(settings)
-    counts = {
-        t: {task: len(found.problems) * part.count(task) for task, found in loaded.items()}
-        for t, part in parts.items()
-    }
-    samples = {t: sum(own.values()) for t, own in counts.items()}
-    most = sum(n * parts[t].asked(task)["max_new_tokens"] for t, own in counts.items() for task, n in own.items())
-    planned = ", ".join(f"{n:,} at {t:g}{'' if t else ' (greedy, one a problem)'}" for t, n in samples.items())
-    _say(f"samples: {planned}; at most {most:,} tokens; what {settings.out} holds already is not drawn again")
-    done: dict[float, Results] = {}
-    for t, part in parts.items():
-        done[t] = evaluate_problems(part, loaded, engine)
-        spent, left = _tokens(done[t]), sum(samples[other] for other in parts if other > t)
-        share = left / samples[t]
-        rest = f"; {left:,} samples are left: about {share * spent:,.0f} tokens" if left else ""
-        _say(f"temperature {t:g}: {samples[t]:,} samples, {spent:,.0f} tokens, {cost_line(done[t].cost)}{rest}")
-    tokens = sum(map(_tokens, done.values()))
-    results = together(done, f"all temperatures: {sum(samples.values()):,} samples, {tokens:,.0f} tokens")
+    loaded, engine, done = load(settings), engine_of(settings), {}
+    parts = [
+        replace(settings, temperature=t, out=settings.out / f"temperature-{t:g}") for t in sorted({*temperatures})
+    ]
+    parts = [part if part.temperature else replace(part, samples=1) for part in parts]
+    asked = [sum(len(found.problems) * part.count(task) for task, found in loaded.items()) for part in parts]
+    limit = max(settings.asked(task)["max_new_tokens"] for task in loaded)
+    planned = ", ".join(f"{count:,} at {part.temperature:g}" for part, count in zip(parts, asked, strict=True))
+    _say(f"samples: {planned} (0 is greedy, one a problem); at most {sum(asked) * limit:,} tokens, none drawn twice")
+    for place, part in enumerate(parts):
+        one = done[part.temperature] = evaluate_problems(part, loaded, engine)
+        tokens, left = _tokens(one), sum(asked[place + 1 :])
+        rest = f"; {left:,} samples are left: about {left / asked[place] * tokens:,.0f} tokens" if left else ""
+        said = f"{asked[place]:,} samples, {tokens:,.0f} tokens, {cost_line(one.cost)}"
+        _say(f"temperature {part.temperature:g}: {said}{rest}")
+    spent = f"all temperatures: {sum(asked):,} samples, {sum(map(_tokens, done.values())):,.0f} tokens"
+    results = together(done, spent)
     write_json(settings.out / "results.json", asdict(results))
     return results
 
