@@ -36,11 +36,11 @@ def evaluate_temperatures(settings: EvalSettings, temperatures: Sequence[float])
     Raises:
         UsageError: what `evaluate` refuses.
     """
-    loaded, engine, done = load(settings), engine_of(settings), {}
     parts = [
         replace(settings, temperature=t, out=settings.out / f"temperature-{t:g}") for t in sorted({*temperatures})
     ]
     parts = [part if part.temperature else replace(part, samples=1) for part in parts]
+    loaded, engine, done = load(settings), engine_of(settings), {}
     asked = [sum(len(found.problems) * part.count(task) for task, found in loaded.items()) for part in parts]
     limit = max(settings.asked(task)["max_new_tokens"] for task in loaded)
     planned = ", ".join(f"{count:,} at {part.temperature:g}" for part, count in zip(parts, asked, strict=True))
