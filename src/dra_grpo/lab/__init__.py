@@ -2,6 +2,7 @@
 
 EXPERIMENTS = {
     "recipe": "dra_grpo.lab.recipe:RECIPE",
+    "headline": "dra_grpo.lab.headline:HEADLINE",
     "prize": "dra_grpo.lab.prize:PRIZE",
     "frontier": "dra_grpo.lab.frontier:FRONTIER",
     "baseline": "dra_grpo.lab.baseline:BASELINE",
