@@ -8,12 +8,22 @@ import torch
 from dra_grpo.training.run import build_trainer
 from dra_grpo.training.settings import parse_settings
 
-trainer = build_trainer(parse_settings(["--config", "countdown", "--output_dir", sys.argv[1], "--eval_steps", "1",
-                                        "--validation_problems", "8"]))  # fmt: skip
-rank = trainer.accelerator.process_index
-if rank:
-    with torch.no_grad():
-        for weight in trainer.model.parameters():
-            weight.add_(torch.randn_like(weight))
-figures = trainer.evaluate()
-print(json.dumps({"rank": rank, "figures": figures}) + "\n", end="", flush=True)
+if __name__ == "__main__":
+    arguments = [
+        "--config",
+        "countdown",
+        "--output_dir",
+        sys.argv[1],
+        "--eval_steps",
+        "1",
+        "--validation_problems",
+        "8",
+    ]
+    trainer = build_trainer(parse_settings(arguments))
+    rank = trainer.accelerator.process_index
+    if rank:
+        with torch.no_grad():
+            for weight in trainer.model.parameters():
+                weight.add_(torch.randn_like(weight))
+    figures = trainer.evaluate()
+    print(json.dumps({"rank": rank, "figures": figures}) + "\n", end="", flush=True)
