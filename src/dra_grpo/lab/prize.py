@@ -6,7 +6,7 @@ import numpy as np
 
 from dra_grpo.evaluation.exact import number_sets
 from dra_grpo.lab.experiment import Arm, Experiment, Place, crossed, paired, read_arm
-from dra_grpo.lab.runs import MERGES, VALIDATION, ledger, problem_set
+from dra_grpo.lab.runs import MERGES, TEST, VALIDATION, ledger, problem_set
 
 KL = {"beta": 0.05}
 TRAINED = {
@@ -73,6 +73,6 @@ PRIZE = Experiment(
     against="GRPO",
     seeds=4,
     bases=(0, 1, 2),
-    sets=(VALIDATION,),
+    sets=(VALIDATION, TEST),
     analyse=verdicts,
 )
