@@ -43,7 +43,8 @@ class Registry(dict[str, T], Generic[T]):
         known = self._known(name)
         if known is None:
             raise UnknownName(f"unknown {self.kind} {name!r}; {nearest(name, self.names())}")
-        return super().get(known) or self.check(entry_points(group=self.group)[known].load())
+        own = super().get(known)
+        return self.check(entry_points(group=self.group)[known].load()) if own is None else own
 
     def __setitem__(self, name: str, value: T) -> None:
         super().__setitem__(name, self.check(value))

@@ -16,6 +16,11 @@ from dra_grpo.training.memory import GIB, estimate, model_shape
 from dra_grpo.training.model_card import best_line, result_rows, title
 from dra_grpo.training.settings import Settings, parse_settings
 
+BEST = """What the lab found better at one sample and at sixteen (docs/results.md):
+  dra-grpo train --config countdown-maxrl-dra
+  dra-grpo merge countdown runs/countdown-maxrl-dra --weight .4 --out runs/countdown-merged"""
+"""What a run of DRA or of plain GRPO on Countdown is followed by."""
+
 
 def run(arguments: list[str]) -> int:
     """Run `dra-grpo train ARGUMENTS`."""
@@ -54,6 +59,8 @@ def _print_results(results: dict[str, Any]) -> None:
     if "trained" in results:
         rows = table(["result", "base", "trained", "trained - base"], result_rows(results))
         print(f"\n{title(results)}\n\n{rows}\n\n{verdict(results)}")
+    if results.get("task") == "countdown" and results["method"] in ("dra", "none"):
+        print(f"\n{BEST}")
     print(f"\ncost: {cost_line(results['cost'])}")
 
 
