@@ -6,6 +6,7 @@ import numpy as np
 
 from dra_grpo.evaluation.exact import number_sets
 from dra_grpo.lab.experiment import Arm, Experiment, Place, crossed, paired, read_arm
+from dra_grpo.lab.outcome import table
 from dra_grpo.lab.runs import MERGES, TEST, VALIDATION, ledger, problem_set
 
 KL = {"beta": 0.05}
@@ -24,7 +25,7 @@ def verdicts(place: Place, seeds: int, bases: Sequence[int]) -> list[str]:
     """For each arm what it keeps of GRPO's gain G at one sample and loses of its loss L at sixteen, with bounds.
 
     The bounds are one-sided ones of 95% of two differences: greedy accuracy minus GRPO's, and pass@16 minus (the base
-    policy's less a tenth of L). An arm has won where both are above 0.
+    policy's less a tenth of L). An arm has won where both are above 0 and there are runs enough, 3 base policies × 4.
     """
     done, name = ledger(place.ledger), PRIZE.sets[-1]
     clusters = number_sets(problem_set(name))
@@ -35,28 +36,30 @@ def verdicts(place: Place, seeds: int, bases: Sequence[int]) -> list[str]:
     }
     if "GRPO" not in reads or "base" not in reads:
         return ["GRPO and the base policy are not there yet."]
-    (gained,) = paired(reads["GRPO"], reads["base"])
-    gain, loss = (float(np.mean(gained[figure])) for figure in ("greedy", "pass@16"))
-    lines = [
-        f"G = {100 * gain:.1f} points of greedy accuracy, L = {-100 * loss:.1f} points of pass@16.", "",
-        "| arm | runs | keeps of G | loses of L | greedy − GRPO, bound | pass@16 − (base − L/10), bound | won |",
-        "|" + " --- |" * 7,
-    ]  # fmt: skip
+    records = []
     for arm, read in reads.items():
         differences = [] if arm in ("base", "GRPO") else paired(read, reads["base"], reads["GRPO"])
         if not differences:
             continue
-        against_base, against_grpo = differences
+        base, grpo = differences
+        gain, loss = (float(np.mean(base[figure] - grpo[figure])) for figure in ("greedy", "pass@16"))
         # pass@16 − base + (base − GRPO) / 10 = .9 (pass@16 − base) + .1 (pass@16 − GRPO)
-        close = (1 - ALLOWED) * against_base["pass@16"]
-        greedy = crossed(against_grpo["greedy"], clusters, 0.9)
-        sixteen = crossed(close + ALLOWED * against_grpo["pass@16"], clusters, 0.9)
-        kept, lost = np.mean(against_base["greedy"]) / gain, np.mean(against_base["pass@16"]) / loss
-        bounds = [f"{100 * each.value:+.1f}, > {100 * each.low:+.1f}" for each in (greedy, sixteen)]
-        won = "yes" if min(greedy.low, sixteen.low) > 0 else "no"
-        runs = len(against_base["greedy"])
-        lines.append(f"| {arm} | {runs} | {kept:.0%} | {lost:.0%} | {bounds[0]} | {bounds[1]} | {won} |")
-    return lines
+        close = (1 - ALLOWED) * base["pass@16"] + ALLOWED * grpo["pass@16"]
+        bounds = [crossed(values, clusters, 0.9) for values in (grpo["greedy"], close)]
+        records.append(
+            {
+                "arm": arm,
+                "runs": len(close),
+                "G": f"{100 * gain:.1f}",
+                "keeps": f"{np.mean(base['greedy']) / gain:.0%}",
+                "L": f"{-100 * loss:.1f}",
+                "loses": f"{np.mean(base['pass@16']) / loss:.0%}",
+                "greedy − GRPO, bound": f"{100 * bounds[0].value:+.1f}, {100 * bounds[0].low:+.1f}",
+                "pass@16 − (base − L/10), bound": f"{100 * bounds[1].value:+.1f}, {100 * bounds[1].low:+.1f}",
+                "both bounds above 0": "yes" if min(bound.low for bound in bounds) > 0 else "no",
+            }
+        )
+    return ["G, L and differences in points, over the runs that GRPO has too.", "", *table(records)]
 
 
 PRIZE = Experiment(
