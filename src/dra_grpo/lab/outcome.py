@@ -1,10 +1,9 @@
 """What an experiment came to: a table, a plot and the numbers behind them, each a file beside the runs' ledger."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import Any
 
-from dra_grpo.analysis.plots import COLOURS, Plot
+from dra_grpo.analysis.plots import Plot
 from dra_grpo.errors import UsageError
 from dra_grpo.files import write_json, write_whole
 from dra_grpo.lab.experiment import Experiment, Place, rows
@@ -55,17 +54,21 @@ def frontier_plot(found: Sequence[Mapping[str, Any]]) -> Plot:
     """pass@16 against pass@1: each arm over temperatures as a line, and by the one rule as a point with intervals."""
 
     def draw(figure: Any) -> None:
-        axes = figure.subplots()
-        for row, colour in zip(found, cycle(COLOURS)):
+        import matplotlib
+
+        axes, colours = figure.subplots(), matplotlib.colormaps["tab10" if len(found) <= 10 else "tab20"]
+        for place, row in enumerate(found):
             points = [point for t, point in sorted(row["points"].items()) if t > 0]
-            axes.plot(*zip(*points, strict=True), color=colour, alpha=0.4, linewidth=1)
+            axes.plot(*zip(*points, strict=True), color=colours(place), alpha=0.5, linewidth=1.2)
             x, y = row["figures"]["greedy"], row["figures"]["pass@16"]
             xerr, yerr = ([[e["value"] - e["low"]], [e["high"] - e["value"]]] for e in (x, y))
-            axes.errorbar(x["value"], y["value"], xerr=xerr, yerr=yerr, fmt="o", color=colour, label=row["arm"])
-        axes.set(xlabel="pass@1: greedy (points), at one temperature (lines)", ylabel="pass@16", ylim=(0.8, 1.0))
+            style = {"fmt": "os^Dv"[place % 5], "elinewidth": 0.7, "color": colours(place), "label": row["arm"]}
+            axes.errorbar(x["value"], y["value"], xerr=xerr, yerr=yerr, **style)
+        axes.set(xlabel="pass@1", ylabel="pass@16", xlim=(0.45, 0.9), ylim=(0.8, 1.0))
+        axes.set_title("points: the first sample greedy, the others at T*; lines: every sample at one temperature")
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
 
-    return Plot(draw, 7.0, 4.4 + 0.12 * len(found))
+    return Plot(draw, 7.6, 4.4 + 0.12 * len(found))
 
 
 def _cell(value: Any) -> str:
