@@ -14,7 +14,7 @@ REFERENCE = ROOT / "src/dra_grpo/recipes/countdown.reference.json"
 VERSIONS = {"python": "3.11.7", "torch": "2.13.0+cpu", "trl": "1.16.0", "transformers": "5.23.0"}
 SETTINGS = {
     "task": "countdown", "evaluation_split": "test", "evaluation_problems": 500, "max_steps": 200,
-    "learning_rate": 1e-4, "lr_scheduler_type": "constant", "num_generations": 8, "per_device_train_batch_size": 256,
+    "learning_rate": 1e-4, "lr_scheduler_type": "linear", "num_generations": 8, "per_device_train_batch_size": 256,
     "max_completion_length": 32, "use_cpu": True, "bf16": False, "activation_checkpointing": False,
 }  # fmt: skip
 """What the runs were trained with; a run with other settings is not compared with them."""
