@@ -80,7 +80,7 @@ def test_a_killed_experiment_goes_on_and_does_nothing_twice(tmp_path):
     assert [line["key"] for line in lines] == ["base-0", key]
     log = (tmp_path / "runs" / "lab" / f"{key}.log").read_text()
     assert log.count("step 2 of 6") == 1, "the second time it went on from step 2"
-    assert [point["step"] for point in lines[1]["curve"]] == [2, 4, 6]
+    assert [point["step"] for point in lines[1]["curve"]] == [0, 2, 4, 6]
     assert list(lines[1]["policies"])[:1] == ["final"]
     assert {"merge 0.3", "merge 0.5", "merge 0.7"} < set(lines[1]["policies"])
     for policy in lines[1]["policies"].values():
