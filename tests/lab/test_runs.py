@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dra_grpo.errors import UsageError
+from dra_grpo.files import append_json_lines
 from dra_grpo.lab.runs import Job, Run, ledger, problem_set
 from dra_grpo.tasks.countdown import problems
 
@@ -36,6 +37,16 @@ def test_problems_are_a_slice_of_a_split():
     assert problem_set("test[1299:]") == problems("test")[1299:]
     with pytest.raises(UsageError, match=r"set of problems 'test'; expected a slice of a split, such as 'valid"):
         problem_set("test")
+
+
+def test_a_run_that_was_measured_twice_has_the_sets_of_both(tmp_path):
+    run, file = Run({"method": "none"}), tmp_path / "runs.jsonl"
+    for sets in ({"validation[:6]": 1, "test[:6]": 2}, {"validation[:6]": 3, "validation[:]": 4}):
+        append_json_lines(file, [{"key": run.key, "policies": {"final": sets}}])
+    assert ledger(file)[run.key]["policies"]["final"] == {"validation[:6]": 3, "test[:6]": 2, "validation[:]": 4}
+    assert Job(run, ("test[:6]", "validation[:]"), file, tmp_path).is_done(ledger(file))
+    assert not Job(run, ("test[6:]",), file, tmp_path).is_done(ledger(file))
+    assert ledger(tmp_path / "none") == {}
 
 
 TINY = {"max_steps": 6, "per_device_train_batch_size": 8, "num_generations": 4, "save_steps": 2, "eval_steps": 2}

@@ -246,8 +246,13 @@ def problem_set(name: str) -> list[Problem]:
 
 
 def ledger(file: Path) -> dict[str, dict[str, Any]]:
-    """Key -> the run's last line."""
-    return {line["key"]: line for line in json_lines(file)} if file.exists() else {}
+    """Key -> the run, with all sets of problems that its lines were measured on; of one set the last counts."""
+    runs: dict[str, dict[str, Any]] = {}
+    for line in json_lines(file) if file.exists() else []:
+        run = runs.setdefault(line["key"], line)
+        for name, sets in line.get("policies", {}).items():
+            run["policies"].setdefault(name, {}).update(sets)
+    return runs
 
 
 def _means(figures: Mapping[str, torch.Tensor]) -> dict[str, float]:
